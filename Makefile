@@ -1,0 +1,65 @@
+# Every recipe is a plain command, so this file also reads as documentation.
+# PYTHON=python3.12 make setup    chooses another interpreter (3.11 to 3.13).
+
+PYTHON ?= python3
+PORT ?= 8000
+POSTGRES_URL ?= postgres://postgres@127.0.0.1:5432/postgres
+BIN := .venv/bin
+export RAISIN_URL ?= http://127.0.0.1:$(PORT)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev demo run test test-sqlite test-postgres check browser lock clean
+
+help:  ## Show this list.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
+
+setup: .venv/.runtime  ## Build .venv from the lock.
+
+demo: setup  ## Everything from nothing: install, fill with the Raisin demo, serve.
+	$(BIN)/python manage.py demo
+	$(BIN)/python manage.py serve --port $(PORT)
+
+run: setup  ## Serve what is there.
+	$(BIN)/python manage.py serve --port $(PORT)
+
+test: test-sqlite test-postgres  ## Every test: on SQLite, and on PostgreSQL where a server answers.
+
+test-sqlite: setup-dev
+	$(BIN)/python -m pytest
+
+test-postgres: setup-dev
+	@if $(BIN)/python -m tests.postgres "$(POSTGRES_URL)"; then \
+	  DATABASE_URL="$(POSTGRES_URL)" $(BIN)/python -m pytest tests/endpoints tests/dashboard tests/raisin_site; \
+	else echo "No PostgreSQL answers at $(POSTGRES_URL); its tests are left out"; test -z "$$RAISIN_TEST_STRICT"; fi
+
+browser: setup-dev  ## The browser tests alone, in Chromium.
+	$(BIN)/python -m pytest tests/browser
+
+check: setup-dev  ## Style, types, import contracts, templates.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/djlint --lint --quiet templates
+	$(BIN)/python manage.py makemigrations --check --dry-run
+
+lock: setup-dev  ## Compile the hashed locks anew, for the lowest Python.
+	$(BIN)/uv pip compile $(LOCK) requirements.in -o requirements.txt
+	$(BIN)/uv pip compile $(LOCK) requirements-dev.in -o requirements-dev.txt
+
+clean:  ## Remove the environment and caches; state in var/ stays.
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+LOCK := --quiet --upgrade --generate-hashes --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links
+
+setup-dev: .venv/.dev
+
+.venv/.runtime: requirements.txt
+	$(PYTHON) -c 'import sys; sys.exit("Raisin needs Python 3.11 or newer; say PYTHON=python3.12 make ..." if sys.version_info < (3, 11) else 0)'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	touch $@
+
+.venv/.dev: requirements-dev.txt .venv/.runtime
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	touch $@
