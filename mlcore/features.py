@@ -1,0 +1,220 @@
+"""From a text table to typed columns and labels; knows nothing of splits, encodings or models.
+
+A problem in the table is one DataError that names the line and column of every bad cell (the
+first 20), so that a file is mended in one go.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcore.arrays import FloatArray, IntArray
+from mlcore.errors import CellError, DataError, did_you_mean, listed, shown
+from mlcore.schema import LIMIT, Column, Columns, Schema
+from mlcore.table import MISSING, Table, parse_number
+
+NUMBER_SHARE = 0.9
+MOST_LEVELS = 100
+_MOST_ERRORS = 20
+_TRUE = ("1", "true", "yes")
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """Typed columns with holes: ``missing`` marks, per column, the rows without a value."""
+
+    values: Mapping[str, NDArray[Any]]
+    missing: Mapping[str, NDArray[np.bool_]]
+    lines: tuple[int, ...]
+
+
+def feature_names(
+    table: Table, *, target: str, chosen: Sequence[str] | None = None
+) -> tuple[str, ...]:
+    """The chosen feature columns, or all but the target, in the order of the file.
+
+    Raises DataError for an unknown or repeated name, for the target among them and for none.
+    """
+    table.position(target)
+    names = [name for name in table.header if name != target] if chosen is None else list(chosen)
+    for name, times in Counter(names).items():
+        table.position(name)
+        if times > 1:
+            raise DataError(f'column "{name}" is listed {times} times; list it once')
+    if target in names:
+        raise DataError(f'"{target}" is the target; it cannot be a feature column too')
+    if not names:
+        raise DataError("there is no feature column; a model needs at least one")
+    return tuple(sorted(names, key=table.position))
+
+
+def infer_columns(table: Table, names: Sequence[str]) -> tuple[Column, ...]:
+    """The kind and levels of each column; fills are learnt later, from the training rows.
+
+    A column is a number when at least 90 % of its non-missing cells read as one: the others are
+    typing errors, which ``read_cells`` names. Else it is a category with its levels sorted.
+    Raises DataError for a column without any value or with more than 100 levels.
+    """
+    return tuple(_infer_column(name, table.cells(name)) for name in names)
+
+
+def _infer_column(name: str, cells: Sequence[str]) -> Column:
+    present = [cell for cell in cells if cell not in MISSING]
+    if not present:
+        raise DataError(f'column "{name}" has no value in any row; leave it out')
+    numbers = sum(parse_number(cell) is not None for cell in present)
+    if numbers >= NUMBER_SHARE * len(present):
+        return Column(name, "number")
+    levels = tuple(sorted(set(present)))
+    if len(levels) > MOST_LEVELS:
+        raise DataError(
+            f'column "{name}" has {len(levels)} different texts (at most {MOST_LEVELS}): '
+            "it reads like an identifier or free text; leave it out"
+        )
+    return Column(name, "category", levels)
+
+
+def read_cells(columns: Sequence[Column], table: Table) -> Cells:
+    """Every cell of these columns as its column's kind; one DataError for all that do not fit."""
+    values: dict[str, NDArray[Any]] = {}
+    missing: dict[str, NDArray[np.bool_]] = {}
+    errors: list[CellError] = []
+    for column in columns:
+        cells = table.cells(column.name)
+        read = _read_number if column.kind == "number" else _read_level(column)
+        parsed: list[Any] = [None if cell in MISSING else read(cell) for cell in cells]
+        for row, value in enumerate(parsed):
+            if isinstance(value, CellError):
+                errors.append(replace(value, row=table.lines[row], column=column.name))
+        holes = np.array([value is None for value in parsed], dtype=bool)
+        if not errors:
+            values[column.name] = _array(column, parsed)
+            missing[column.name] = holes
+    if errors:
+        raise at_lines(errors)
+    return Cells(values, missing, table.lines)
+
+
+def _array(column: Column, parsed: Sequence[Any]) -> NDArray[Any]:
+    # None becomes NaN in an array of numbers.
+    return np.array(parsed, dtype=np.float64 if column.kind == "number" else np.object_)
+
+
+def at_lines(errors: Sequence[CellError]) -> DataError:
+    """One DataError for bad cells of a file: the first 20 by line."""
+    ordered = sorted(errors, key=lambda error: error.row or 0)
+    return DataError.of(ordered[:_MOST_ERRORS], place="line")
+
+
+def _read_number(cell: str) -> float | CellError:
+    value = parse_number(cell)
+    if value is None:
+        return _bad("wrong_type", "expected a number", cell)
+    if abs(value) > LIMIT:
+        return _bad("not_finite", "expected a finite number up to 1e150 in size", cell)
+    return value
+
+
+def _read_level(column: Column) -> Callable[[str], str | CellError]:
+    levels = frozenset(column.levels)
+    expected = f"expected one of {listed(column.levels)}"
+
+    def read(cell: str) -> str | CellError:
+        return cell if cell in levels else _bad("unknown_level", expected, cell)
+
+    return read
+
+
+def _bad(code: str, expected: str, cell: str) -> CellError:
+    return CellError(code, f"{expected}, got {shown(cell)}", value=shown(cell))
+
+
+def learn_fills(columns: Sequence[Column], cells: Cells, rows: IntArray) -> Schema:
+    """The schema whose columns with missing cells know their fill: median or mode of ``rows``.
+
+    Of equally frequent levels the first in alphabetical order is the mode. Raises DataError for
+    a column that has no value in these rows.
+    """
+    return Schema(tuple(_with_fill(column, cells, rows) for column in columns))
+
+
+def _with_fill(column: Column, cells: Cells, rows: IntArray) -> Column:
+    missing = cells.missing[column.name]
+    present = cells.values[column.name][rows][~missing[rows]]
+    if len(present) == 0:
+        raise DataError(f'column "{column.name}" has no value in the training rows; leave it out')
+    if not missing.any():
+        return column
+    if column.kind == "number":
+        return replace(column, fill=float(np.median(present)))
+    counts = Counter(present.tolist())
+    return replace(column, fill=min(counts, key=lambda level: (-counts[level], level)))
+
+
+def fill(schema: Schema, cells: Cells) -> Columns:
+    """Columns without holes. DataError by line where a column knows no fill."""
+    values: dict[str, NDArray[Any]] = {}
+    imputed: list[list[str]] = [[] for _ in cells.lines]
+    errors: list[CellError] = []
+    for column in schema.columns:
+        holes = cells.missing[column.name]
+        for row in np.flatnonzero(holes).tolist():
+            imputed[row].append(column.name)
+            if column.fill is None:
+                message = "a value is needed here: the training rows had none missing"
+                errors.append(CellError("missing_value", message, cells.lines[row], column.name))
+        values[column.name] = cells.values[column.name].copy()
+        values[column.name][holes] = column.fill
+    if errors:
+        raise at_lines(errors)
+    return Columns(values, len(cells.lines), tuple(tuple(names) for names in imputed))
+
+
+def infer_classes(table: Table, *, target: str, positive: str | None = None) -> tuple[str, str]:
+    """The (negative, positive) classes of the target column.
+
+    Positive is the one asked for; else the one called 1, true or yes; else the rarer; else the
+    first in alphabetical order. DataError unless there are exactly two classes.
+    """
+    counts = Counter(cell for cell in table.cells(target) if cell not in MISSING)
+    if len(counts) != 2:
+        found = listed(sorted(counts), limit=10) or "none"
+        raise DataError(
+            f'the target "{target}" needs exactly 2 classes, it has {len(counts)}: {found}'
+        )
+    if positive is None:
+        positive = _default_positive(counts)
+    elif positive not in counts:
+        hint = did_you_mean(positive, counts)
+        classes = listed(sorted(counts))
+        raise DataError(f'"{positive}" is no class of "{target}" ({classes}){hint}')
+    (negative,) = set(counts) - {positive}
+    return negative, positive
+
+
+def _default_positive(counts: Counter[str]) -> str:
+    affirmative = [label for label in counts if label.casefold() in _TRUE]
+    if len(affirmative) == 1:
+        return affirmative[0]
+    return min(counts, key=lambda label: (counts[label], label))
+
+
+def read_target(table: Table, *, target: str, classes: tuple[str, str]) -> FloatArray:
+    """y, 1.0 for ``classes[1]``. DataError by line for a missing cell or another class."""
+    cells = table.cells(target)
+    read = _read_level(Column(target, "category", classes))
+    errors = []
+    for line, cell in zip(table.lines, cells, strict=True):
+        message = "the target is missing; leave the row out"
+        found = CellError("missing_value", message) if cell in MISSING else read(cell)
+        if isinstance(found, CellError):
+            errors.append(replace(found, row=line, column=target))
+    if errors:
+        raise at_lines(errors)
+    return np.array([cell == classes[1] for cell in cells], dtype=np.float64)

@@ -1,0 +1,47 @@
+"""Random and reference problems for the solvers, standardised as training standardises them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mlcore import Table
+from mlcore.arrays import FloatArray, column_moments
+
+BREAST_CANCER_COLUMNS = [0, 1, 4, 6, 8, 9]
+"""mean radius, texture, smoothness, concavity, symmetry, fractal dimension"""
+
+
+def standardised(X: FloatArray) -> FloatArray:
+    moments = column_moments(X)
+    return (X - moments.mean) / np.where(moments.constant, 1.0, moments.sd)
+
+
+def random_problem(seed: int = 0, *, n: int = 60, d: int = 4) -> tuple[FloatArray, FloatArray]:
+    """Correlated columns and labels that a logistic model produced: never separable at n >> d."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, d)) @ (np.eye(d) + 0.3 * rng.normal(size=(d, d)))
+    p = 1 / (1 + np.exp(-X @ rng.normal(size=d)))
+    y = (rng.random(n) < 0.1 + 0.8 * p).astype(np.float64)
+    y[:2] = 0.0, 1.0
+    return standardised(X), y
+
+
+def raisin_problem(table: Table) -> tuple[FloatArray, FloatArray]:
+    X = np.array([[float(cell) for cell in row[:-1]] for row in table.rows])
+    y = np.array([float(row[-1] == "Besni") for row in table.rows])
+    return standardised(X), y
+
+
+def breast_cancer_problem(columns: list[int] | None = None) -> tuple[FloatArray, FloatArray]:
+    from sklearn.datasets import load_breast_cancer
+
+    data: Any = load_breast_cancer()
+    X = data.data if columns is None else data.data[:, columns]
+    return standardised(X), data.target.astype(np.float64)
+
+
+def five_point(f: Any, x: float, h: float = 1e-3) -> float:
+    """The derivative of f at x by the five-point rule; its error is of order h^4."""
+    return float((8 * (f(x + h) - f(x - h)) - (f(x + 2 * h) - f(x - 2 * h))) / (12 * h))

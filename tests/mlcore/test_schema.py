@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from mlcore import Column, Schema, SchemaError
+
+SCHEMA = Schema(
+    (
+        Column("Area", "number"),
+        Column("Extent", "number", fill=0.7),
+        Column("Colour", "category", ("dark", "red"), fill="red"),
+    )
+)
+GOOD = {"Area": 2.0, "Extent": 0.5, "Colour": "dark"}
+
+
+def errors_of(rows: Any, schema: Schema = SCHEMA) -> list[tuple[str, int | None, str | None]]:
+    with pytest.raises(SchemaError) as caught:
+        schema.read(rows)
+    return [(cell.code, cell.row, cell.column) for cell in caught.value.cells]
+
+
+def message_of(rows: Any, schema: Schema = SCHEMA) -> str:
+    with pytest.raises(SchemaError) as caught:
+        schema.read(rows)
+    return caught.value.cells[0].message
+
+
+def test_it_works() -> None:
+    columns = SCHEMA.read([{"Colour": "red", "Extent": 1, "Area": -3.5}, [2, 0.25, "dark"]])
+    assert columns.n_rows == 2
+    assert columns.values["Area"].tolist() == [-3.5, 2.0]
+    assert columns.values["Area"].dtype == np.float64
+    assert columns.values["Colour"].tolist() == ["red", "dark"]
+    assert columns.imputed == ((), ())
+
+
+def test_it_records_what_it_filled() -> None:
+    columns = SCHEMA.read([{**GOOD, "Extent": None}, [1.0, None, None]])
+    assert columns.values["Extent"].tolist() == [0.7, 0.7]
+    assert columns.values["Colour"].tolist() == ["dark", "red"]
+    assert columns.imputed == (("Extent",), ("Extent", "Colour"))
+
+
+@pytest.mark.parametrize(
+    ("row", "code", "column"),
+    [
+        ({"Extent": 1.0, "Colour": "red"}, "missing_field", "Area"),
+        ({**GOOD, "area": 1.0}, "unknown_field", "area"),
+        ({**GOOD, "Area": "2"}, "wrong_type", "Area"),
+        ({**GOOD, "Area": True}, "wrong_type", "Area"),
+        ({**GOOD, "Area": [2]}, "wrong_type", "Area"),
+        ({**GOOD, "Area": None}, "missing_value", "Area"),
+        ({**GOOD, "Area": math.nan}, "not_finite", "Area"),
+        ({**GOOD, "Area": -math.inf}, "not_finite", "Area"),
+        ({**GOOD, "Area": 1.01e150}, "not_finite", "Area"),
+        ({**GOOD, "Area": 10**5000}, "not_finite", "Area"),
+        ({**GOOD, "Colour": "blue"}, "unknown_level", "Colour"),
+        ({**GOOD, "Colour": "\ud800"}, "unknown_level", "Colour"),
+        ({**GOOD, "Colour": 1}, "wrong_type", "Colour"),
+        ([1.0, 2.0], "wrong_length", None),
+        ([1.0, 2.0, "red", 4.0], "wrong_length", None),
+        ("1.0,2.0,red", "wrong_type", None),
+        (7, "wrong_type", None),
+        (None, "wrong_type", None),
+    ],
+)
+def test_it_refuses_a_bad_cell(row: object, code: str, column: str | None) -> None:
+    assert errors_of([GOOD, row]) == [(code, 1, column)]
+
+
+@pytest.mark.parametrize("rows", [{}, "rows", None, 3, {"rows": []}])
+def test_it_refuses_rows_that_are_no_list(rows: object) -> None:
+    assert errors_of(rows) == [("wrong_type", None, None)]
+
+
+def test_it_refuses_no_rows() -> None:
+    with pytest.raises(SchemaError, match="rows is empty"):
+        SCHEMA.read([])
+
+
+def test_it_names_every_bad_cell_of_every_row() -> None:
+    rows = [{"Area": "x", "Extent": "y", "Colour": "z"}, GOOD, {"Area": 1.0, "Farbe": "red"}]
+    assert errors_of(rows) == [
+        ("wrong_type", 0, "Area"),
+        ("wrong_type", 0, "Extent"),
+        ("unknown_level", 0, "Colour"),
+        ("missing_field", 2, "Extent"),
+        ("missing_field", 2, "Colour"),
+        ("unknown_field", 2, "Farbe"),
+    ]
+
+
+def test_it_stops_at_100_errors() -> None:
+    assert len(errors_of([{}] * 1000)) == 100
+    assert len(errors_of([{str(k): k for k in range(100_000)}])) == 100
+
+
+def test_it_suggests_the_nearest_column_and_level() -> None:
+    message = message_of([{**GOOD, "area": 1.0}])
+    assert 'did you mean "Area"?' in message
+    assert "expected columns: Area, Extent, Colour" in message
+    assert 'did you mean "dark"?' in message_of([{**GOOD, "Colour": "drak"}])
+
+
+def test_it_lists_20_expected_columns_at_most() -> None:
+    wide = Schema(tuple(Column(f"c{k}", "number") for k in range(30)))
+    assert "c19 and 10 more" in message_of([{**{f"c{k}": 1 for k in range(30)}, "x": 1}], wide)
+
+
+def test_it_says_how_long_a_row_should_be() -> None:
+    assert message_of([[1.0, 2.0]]).startswith("expected 3 values, got 2")
+
+
+def test_the_largest_number_is_accepted() -> None:
+    assert SCHEMA.read([[1e150, -1e150, "red"]]).n_rows == 1
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters(codec=None), max_size=8)
+    | st.sampled_from(["Area", "Extent", "Colour", "red", 10**400]),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["Area", "Extent", "Colour", "x", "\ud800"]), inner)
+    ),
+    max_leaves=12,
+)
+
+
+@given(JSON)
+@example([{"\ud800": "\udfff"}])
+def test_it_raises_nothing_but_schema_errors(rows: Any) -> None:
+    try:
+        columns = SCHEMA.read(rows)
+    except SchemaError as error:
+        assert 1 <= len(error.cells) <= 100
+        for cell in error.cells:
+            f"{cell.message} {cell.column} {cell.value}".encode()
+        str(error).encode()
+    else:
+        assert columns.n_rows == len(rows) > 0
+        assert np.isfinite(columns.values["Area"]).all()
