@@ -18,7 +18,6 @@ import time
 from pathlib import Path
 
 from benchmarks.common import Bar, report
-
 from tests.live import LiveSite, answers, free_port
 
 FORBIDDEN = frozenset({"pandas", "sklearn", "polars"})

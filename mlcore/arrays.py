@@ -12,6 +12,9 @@ IntArray = NDArray[np.int64]
 
 EPS = float(np.finfo(np.float64).eps)
 
+LIMIT = 1e150
+"""The largest magnitude of a number: its square, and sums of squares, stay finite."""
+
 
 class Moments(NamedTuple):
     """Mean, population standard deviation and constancy of each column, all of shape (d,)."""

@@ -64,6 +64,8 @@ def encode(result: TrainingResult) -> tuple[bytes, bytes]:
 def _about_classifier(classifier: Classifier) -> dict[str, Any]:
     encoder = classifier.encoder
     scaler = zip(encoder.slots, encoder.means.tolist(), encoder.scales.tolist(), strict=True)
+    # Odds ratios stay out: exp may differ in its last bit where the bundle is read again.
+    weights = coefficients(encoder, classifier.weights)
     return {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -73,7 +75,9 @@ def _about_classifier(classifier: Classifier) -> dict[str, Any]:
         "converged": classifier.converged,
         "features": [asdict(column) for column in classifier.schema.columns],
         "scaler": [{"slot": slot, "mean": mean, "scale": scale} for slot, mean, scale in scaler],
-        "coefficients": [asdict(row) for row in coefficients(encoder, classifier.weights)],
+        "coefficients": [
+            {"slot": row.slot, "weight": row.weight, "per_unit": row.per_unit} for row in weights
+        ],
         "intercept": classifier.intercept,
         "profile": classifier.profile.to_dict(),
     }

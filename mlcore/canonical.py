@@ -10,7 +10,7 @@ import hashlib
 import io
 import json
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
@@ -105,8 +105,4 @@ def _member(data: bytes, name: str, length: int) -> FloatArray:
 
 def require(holds: bool, otherwise: str) -> None:
     if not holds:
-        _refuse(otherwise)
-
-
-def _refuse(reason: str) -> NoReturn:
-    raise ArtifactError(reason)
+        raise ArtifactError(otherwise)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlcore.arrays import FloatArray, column_moments
+from mlcore.arrays import LIMIT, FloatArray, column_moments
 from mlcore.loss import Pointwise, gradient, hessian, logits, objective, pointwise
 
 FAR = 1e9
@@ -48,8 +48,10 @@ class Problem:
 
     def __init__(self, X: FloatArray, y: FloatArray, lambda_: float) -> None:
         self.X, self.y, self.lambda_ = X, y, lambda_
-        # A column without variance repeats the intercept: its coefficient stays where it is.
-        self.fixed = np.flatnonzero(column_moments(X).constant)
+        # A column without variance repeats the intercept, and one whose squares underflow has
+        # no curvature: their coefficients stay where they are.
+        moments = column_moments(X)
+        self.fixed = np.flatnonzero(moments.constant | (moments.sd < 1 / LIMIT))
 
     @np.errstate(over="ignore", invalid="ignore")
     def at(self, theta: FloatArray) -> Point:
@@ -117,7 +119,8 @@ def solve(H: FloatArray, rhs: FloatArray) -> FloatArray:
 
     H is first scaled to a unit diagonal (Jacobi), which makes pivots comparable to 1. Collinear
     columns leave a pivot near 0; then the least ridge that gives safe pivots is added, and the
-    step stays within what the data can tell (duplicate columns share their coefficient).
+    step stays within what the data can tell (duplicate columns share their coefficient). NaN
+    where no ridge helps: H itself is not finite.
     """
     scale = 1.0 / np.sqrt(np.maximum(np.diag(H), np.finfo(np.float64).tiny))
     A = H * scale * scale[:, np.newaxis]
@@ -128,4 +131,4 @@ def solve(H: FloatArray, rhs: FloatArray) -> FloatArray:
             continue
         if np.square(np.diag(L)).min() > _SMALLEST_PIVOT:
             return scale * np.linalg.solve(L.T, np.linalg.solve(L, scale * rhs))
-    return scale * scale * rhs
+    return np.full_like(rhs, np.nan)

@@ -104,7 +104,8 @@ def cut(text: str) -> str:
 
 
 def listed(names: Iterable[str], *, limit: int = _LISTED) -> str:
-    """
+    """The names in one phrase, the later ones only counted.
+
     >>> listed(["a", "b", "c"], limit=2)
     'a, b and 1 more'
     """
@@ -114,7 +115,8 @@ def listed(names: Iterable[str], *, limit: int = _LISTED) -> str:
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:
-    """
+    """The nearest of the names as the end of a sentence, or nothing when none is near.
+
     >>> did_you_mean("aera", ["Area", "Extent"])
     '; did you mean "Area"?'
     """

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcore.arrays import FloatArray, IntArray
+from mlcore.arrays import LIMIT, FloatArray, IntArray
 from mlcore.errors import CellError, DataError, did_you_mean, listed, shown
-from mlcore.schema import LIMIT, Column, Columns, Schema
+from mlcore.schema import Column, Columns, Schema
 from mlcore.table import MISSING, Table, parse_number
 
 NUMBER_SHARE = 0.9

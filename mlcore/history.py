@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlcore.arrays import FloatArray
+from mlcore.arrays import LIMIT, FloatArray
 from mlcore.errors import DataError
 from mlcore.loss import logits, mean_log_loss
 
@@ -81,9 +81,10 @@ def checked(X: FloatArray, y: FloatArray) -> Pair:
     X, y = np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if X.ndim != 2 or y.shape != (len(X),):
         raise DataError(f"X must be (n, d) and y (n,), got {X.shape} and {y.shape}")
-    if not np.isin(y, (0.0, 1.0)).all():
+    if not ((y == 0) | (y == 1)).all():
         raise DataError("y must hold 0 and 1 only")
-    if not np.isfinite(X).all():
-        row, column = np.argwhere(~np.isfinite(X))[0].tolist()
-        raise DataError(f"X holds a value that is not finite in row {row}, column {column}")
+    usable = np.abs(X) <= LIMIT
+    if not usable.all():
+        row, column = np.argwhere(~usable)[0].tolist()
+        raise DataError(f"X holds {X[row, column]} in row {row}, column {column}; at most 1e150")
     return X, y

@@ -15,11 +15,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcore.arrays import IntArray
+from mlcore.arrays import LIMIT, IntArray
 from mlcore.errors import CellError, SchemaError, cut, did_you_mean, listed, shown
-
-LIMIT = 1e150
-"""The largest magnitude of a number: its square, and sums of squares, stay finite."""
 
 _MOST_ERRORS = 100
 

@@ -102,7 +102,7 @@ def _rows(
 
 def _problems(header: tuple[str, ...], line: int, record: list[str]) -> Iterator[CellError]:
     if len(record) != len(header):
-        message = f"expected {len(header)} cells as in the header, got {len(record)}"
+        message = f"{len(record)} cells, but the header has {len(header)}"
         yield CellError("wrong_length", message, line)
         return
     for column, cell in zip(header, record, strict=True):

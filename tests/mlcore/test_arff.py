@@ -30,7 +30,7 @@ def test_it_works() -> None:
     [
         ("@attribute a date\n@data\n1\n", "line 1: not a numeric or nominal attribute"),
         ("@attribute a real\nhello\n@data\n1\n", "line 2: not an ARFF declaration"),
-        ("@attribute a real\n@data\n1\n1,2\n", "line 4: expected 1 cells as in the header, got 2"),
+        ("@attribute a real\n@data\n1\n1,2\n", "line 4: 2 cells, but the header has 1"),
         ("@attribute a real\n@attribute a real\n@data\n1,2\n", "names a column twice"),
         ("@attribute a real\n@data\n", "no rows"),
         ("@data\n1\n", "declares no attribute"),

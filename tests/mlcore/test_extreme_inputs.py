@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pytest
 
-from mlcore import DataError, NewtonSettings, NotConvergedWarning, newton
+from mlcore import DataError, NewtonSettings, NotConvergedWarning, descent, newton
 from tests.mlcore.problems import breast_cancer_problem, random_problem, standardised
 
 NO_PENALTY = NewtonSettings(lambda_=0.0)
@@ -109,6 +109,21 @@ def test_newton_itself_does_not_mind_the_scale_without_a_penalty(scale: float) -
     assert found == pytest.approx(newton(X, y, settings=NO_PENALTY).weights, rel=1e-6)
 
 
+def test_a_column_whose_squares_underflow_gets_no_weight() -> None:
+    X, y = random_problem(0)
+    report = newton(np.column_stack((X, X[:, 0] * 1e-200)), y, settings=NO_PENALTY)
+    assert report.weights[-1] == 0.0
+    assert report.weights[:-1] == pytest.approx(newton(X, y, settings=NO_PENALTY).weights)
+
+
+def test_a_step_that_cannot_be_computed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(descent, "hessian", lambda point, X, lambda_: np.full((5, 5), np.nan))
+    X, y = random_problem(0)
+    with pytest.warns(NotConvergedWarning, match="not converged after 0 iterations"):
+        report = newton(X, y)
+    assert np.isfinite([*report.weights, report.intercept, report.decrement]).all()
+
+
 def test_one_positive_among_thousands() -> None:
     X, _ = random_problem(0, n=5000)
     y = np.zeros(5000)
@@ -118,8 +133,8 @@ def test_one_positive_among_thousands() -> None:
     assert report.intercept < -5
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_it_refuses_and_names_a_cell_that_is_not_finite(bad: float) -> None:
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -1e151])
+def test_it_refuses_and_names_a_cell_that_is_out_of_range(bad: float) -> None:
     X, y = random_problem(0)
     X[3, 2] = bad
     with pytest.raises(DataError, match="row 3, column 2"):

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import io
 import zipfile
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
@@ -105,9 +107,22 @@ def test_it_refuses_a_given_file_with_other_content(tmp_path: Path) -> None:
         raisin(given=tmp_path / "none.csv", cache=tmp_path, download=None)
 
 
-def test_fetch_gives_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    from threading import Event
+def test_fetch_brings_the_body() -> None:
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:  # noqa: N802 - the name that http.server looks for
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"grains")
 
+        def log_message(self, *args: object) -> None:
+            """Stay quiet."""
+
+    with HTTPServer(("127.0.0.1", 0), Answer) as server:
+        Thread(target=server.handle_request, daemon=True).start()
+        assert datasets.fetch(f"http://127.0.0.1:{server.server_port}/") == b"grains"
+
+
+def test_fetch_gives_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     never = Event()
     monkeypatch.setattr(datasets, "_SECONDS", 0.05)
     monkeypatch.setattr(datasets, "_body", lambda url: b"late" if never.wait(5) else b"")
