@@ -1,0 +1,1 @@
+"""The domain: endpoints, versions, runs, predictions; its rules, its REST interface, its commands."""

@@ -1,0 +1,135 @@
+"""An endpoint is one question that models answer; an API key lets an application ask it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.utils import timezone
+
+# First path segments under /api/v1/ that belong to the interface itself.
+RESERVED_SLUGS = frozenset(
+    {"abtests", "batch-predict", "endpoints", "experiments", "requests", "runs", "stop_ab_test"}
+)
+
+
+def refuse_reserved_slug(slug: str) -> None:
+    if slug in RESERVED_SLUGS:
+        raise ValidationError(f"“{slug}” is taken by the REST interface; choose another slug.")
+
+
+class PrimaryMetric(models.TextChoices):
+    LOG_LOSS = "log_loss", "log loss"
+    ROC_AUC = "roc_auc", "ROC AUC"
+    ACCURACY = "accuracy", "accuracy"
+    F1 = "f1", "F1"
+    BRIER = "brier", "Brier score"
+
+
+class GatePolicy(models.TextChoices):
+    BLOCK = "block", "block: a failed gate stops the promotion"
+    WARN = "warn", "warn: a failed gate is shown and recorded"
+
+
+class EndpointQuerySet(models.QuerySet["Endpoint"]):
+    def public(self) -> EndpointQuerySet:
+        return self.filter(public_predictions=True)
+
+    def answering(self) -> EndpointQuerySet:
+        return self.filter(versions__status="production")
+
+
+class Endpoint(models.Model):
+    slug = models.SlugField(
+        max_length=64,
+        unique=True,
+        validators=[refuse_reserved_slug],
+        help_text="Part of the URL: /api/v1/<slug>/predict. It cannot be changed later.",
+    )
+    name = models.CharField(max_length=120)
+    description = models.TextField(blank=True, help_text="The question that its models answer.")
+    public_predictions = models.BooleanField(
+        default=False, help_text="Predict and give feedback without an API key."
+    )
+    primary_metric = models.CharField(
+        max_length=16, choices=PrimaryMetric.choices, default=PrimaryMetric.LOG_LOSS
+    )
+    metric_tolerance = models.FloatField(
+        default=0.01,
+        validators=[MinValueValidator(0.0)],
+        help_text="A candidate may be worse than production by this much, in the metric's units.",
+    )
+    gate_policy = models.CharField(
+        max_length=8, choices=GatePolicy.choices, default=GatePolicy.BLOCK
+    )
+    revision = models.PositiveIntegerField(
+        default=0,
+        editable=False,
+        help_text="Grows with every change of serving; tells a server process to look again.",
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, editable=False, on_delete=models.SET_NULL
+    )
+
+    objects = EndpointQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["slug"]
+        constraints = [
+            models.CheckConstraint(
+                name="endpoint_tolerance_not_negative",
+                condition=models.Q(metric_tolerance__gte=0),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.slug
+
+
+class Scope(models.TextChoices):
+    PREDICT = "predict", "predict"
+    FEEDBACK = "feedback", "send true labels"
+    READ = "read", "read endpoints, versions and runs"
+
+
+class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
+    def usable(self, now: datetime) -> ApiKeyQuerySet:
+        unexpired = models.Q(expires_at=None) | models.Q(expires_at__gt=now)
+        return self.filter(unexpired, revoked_at=None)
+
+
+class ApiKey(models.Model):
+    """Only the SHA-256 of the random secret is kept: at 190 bits there is nothing to guess."""
+
+    name = models.CharField(max_length=80)
+    prefix = models.CharField(max_length=16, unique=True, editable=False)
+    secret_sha256 = models.CharField(max_length=64, editable=False)
+    scopes = models.JSONField(default=list)
+    endpoint = models.ForeignKey(
+        Endpoint,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="api_keys",
+        help_text="Empty: the key works at every endpoint.",
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_keys"
+    )
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ApiKeyQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        verbose_name = "API key"
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"

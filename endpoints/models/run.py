@@ -1,0 +1,146 @@
+"""A run is one training with its parameters, metric series, tags and artefact; experiments group runs."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+
+def new_run_id() -> str:
+    """Return 32 hexadecimal digits, the form that tracking clients know."""
+    return uuid.uuid4().hex
+
+
+class Experiment(models.Model):
+    name = models.CharField(max_length=120, unique=True)
+    description = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class RunState(models.TextChoices):
+    RUNNING = "running", "Running"
+    FINISHED = "finished", "Finished"
+    FAILED = "failed", "Failed"
+
+
+class RunQuerySet(models.QuerySet["Run"]):
+    def finished(self) -> RunQuerySet:
+        return self.filter(state=RunState.FINISHED)
+
+    def unarchived(self) -> RunQuerySet:
+        return self.filter(archived_at=None)
+
+
+class Run(models.Model):
+    id = models.CharField(primary_key=True, max_length=32, default=new_run_id, editable=False)
+    experiment = models.ForeignKey(Experiment, on_delete=models.PROTECT, related_name="runs")
+    name = models.CharField(max_length=120)
+    state = models.CharField(max_length=16, choices=RunState.choices, default=RunState.RUNNING)
+    solver = models.CharField(max_length=32)
+    converged = models.BooleanField(null=True)
+    iterations = models.PositiveIntegerField(null=True)
+    message = models.TextField(blank=True, help_text="How the solver ended, or why the run failed.")
+    dataset_name = models.CharField(max_length=200)
+    dataset_sha256 = models.CharField(max_length=64)
+    dataset_rows = models.PositiveIntegerField()
+    dataset_features = models.PositiveIntegerField(null=True)
+    synthetic = models.BooleanField(default=False)
+    artifact_path = models.CharField(max_length=200, blank=True)
+    artifact_sha256 = models.CharField(max_length=64, blank=True)
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    archived_at = models.DateTimeField(null=True, blank=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL
+    )
+
+    objects = RunQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-started_at", "-id"]
+        indexes = [models.Index(fields=["-started_at", "-id"], name="run_newest_first")]
+        constraints = [
+            models.CheckConstraint(
+                name="run_state_known", condition=models.Q(state__in=RunState.values)
+            ),
+            models.CheckConstraint(
+                name="run_finished_has_artifact",
+                condition=~models.Q(state="finished") | ~models.Q(artifact_sha256=""),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def short_id(self) -> str:
+        return self.id[:8]
+
+    @property
+    def duration(self) -> timedelta | None:
+        return self.ended_at - self.started_at if self.ended_at else None
+
+
+class Param(models.Model):
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="params")
+    key = models.CharField(max_length=250)
+    value = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["key"]
+        constraints = [models.UniqueConstraint(fields=["run", "key"], name="param_once_per_run")]
+
+    def __str__(self) -> str:
+        return f"{self.key}={self.value}"
+
+
+class MetricQuerySet(models.QuerySet["Metric"]):
+    def series(self) -> MetricQuerySet:
+        """The values per epoch or iteration, which the loss curves draw."""
+        return self.filter(key__startswith="epoch_").order_by("key", "step")
+
+    def summary(self) -> MetricQuerySet:
+        return self.exclude(key__startswith="epoch_")
+
+
+class Metric(models.Model):
+    """One point of one metric. A metric that is undefined (AUC of one class) has no point."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="metrics")
+    key = models.CharField(max_length=250)
+    step = models.PositiveIntegerField(default=0)
+    value = models.FloatField()
+
+    objects = MetricQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["key", "step"]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "key", "step"], name="metric_point_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key}={self.value}"
+
+
+class Tag(models.Model):
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="tags")
+    key = models.CharField(max_length=250)
+    value = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["key"]
+        constraints = [models.UniqueConstraint(fields=["run", "key"], name="tag_once_per_run")]
+
+    def __str__(self) -> str:
+        return f"{self.key}={self.value}"

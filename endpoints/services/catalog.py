@@ -1,0 +1,50 @@
+"""Finds or makes what a training names: the endpoint, and the Raisin table itself."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from endpoints.errors import InvalidRequest
+from endpoints.models import Endpoint
+from endpoints.services import audit
+from endpoints.services.access import Caller
+from mlcore import datasets
+from mlcore.datasets import Table
+
+
+def create_endpoint(
+    *, slug: str, name: str, actor: Caller, now: datetime, public_predictions: bool = False
+) -> Endpoint:
+    """Make an endpoint; raises InvalidRequest where its slug is unusable or taken."""
+    endpoint = Endpoint(
+        slug=slug,
+        name=name,
+        public_predictions=public_predictions,
+        created_at=now,
+        created_by=actor.user,
+    )
+    try:
+        endpoint.full_clean()
+    except ValidationError as error:
+        raise InvalidRequest(" ".join(error.messages)) from error
+    with transaction.atomic():
+        endpoint.save(force_insert=True)
+        audit.record("create", actor=actor, endpoint=endpoint, subject=f"endpoint {slug}", now=now)
+    return endpoint
+
+
+def get_or_create_endpoint(*, slug: str, actor: Caller, now: datetime) -> Endpoint:
+    found = Endpoint.objects.filter(slug=slug).first()
+    name = slug.replace("-", " ").capitalize()
+    return found or create_endpoint(slug=slug, name=name, actor=actor, now=now)
+
+
+def raisin_table() -> Table:
+    """Return the Raisin data: the given file, the cache, a download, else the synthetic stand-in."""
+    given = Path(settings.RAISIN_CSV) if settings.RAISIN_CSV else None
+    return datasets.raisin(given=given, cache=Path(settings.RAISIN_HOME) / "datasets")

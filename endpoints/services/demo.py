@@ -1,0 +1,179 @@
+"""Fills an empty installation with the Raisin story: three runs, their lifecycle, labelled traffic.
+
+Everything goes through the services that people use; only the clock is told, so that a week has passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+from django.db import transaction
+
+from endpoints.models import AlgorithmVersion, Endpoint, Feedback, PredictionRequest
+from endpoints.models.prediction import Source
+from endpoints.services import catalog, lifecycle, serving
+from endpoints.services.access import Caller
+from endpoints.services.lifecycle import Decision
+from endpoints.services.serving import Answer, Row
+from endpoints.services.training import TrainingJob, run_training
+from mlcore.datasets import Table
+from mlcore.split import splitmix64
+from mlcore.training import TrainingSpec, table_rows
+
+SLUG = "raisin"
+PREDICTIONS = 2_000
+LABELLED_SHARE = 0.8
+SEED = 7
+SPECS = (
+    ("Gradient descent", {"solver": "gd"}),
+    ("Newton", {"solver": "newton"}),
+    ("Newton, threshold tuned for F1", {"solver": "newton", "threshold": "f1"}),
+)
+
+
+@dataclass(frozen=True)
+class Demo:
+    endpoint: Endpoint
+    versions: tuple[AlgorithmVersion, ...]
+    table: Table
+
+
+def load(*, actor: Caller, now: datetime, say: Callable[[str], None]) -> Demo:
+    """Build the demo in an installation without a Raisin endpoint."""
+    table = catalog.raisin_table()
+    say(f"Data: {table.name}, {len(table.rows)} rows" + (" (SYNTHETIC)" if table.synthetic else ""))
+    start = now - timedelta(days=7)
+    endpoint = _endpoint(actor, start)
+    versions = tuple(
+        _train(endpoint, table, name, settings, actor, start + timedelta(minutes=10 * position))
+        for position, (name, settings) in enumerate(SPECS)
+    )
+    say(f"Trained and registered {len(versions)} runs")
+    _decide(versions, actor, start)
+    _traffic(endpoint, versions, table, start, now)
+    say(f"Logged {PREDICTIONS} predictions with feedback")
+    return Demo(endpoint, versions, table)
+
+
+def _endpoint(actor: Caller, now: datetime) -> Endpoint:
+    endpoint = catalog.create_endpoint(
+        slug=SLUG, name="Raisin", actor=actor, now=now, public_predictions=True
+    )
+    endpoint.description = "Is this grain a Kecimen or a Besni?"
+    endpoint.save(update_fields=["description"])
+    return endpoint
+
+
+def _train(
+    endpoint: Endpoint,
+    table: Table,
+    name: str,
+    settings: dict[str, str],
+    actor: Caller,
+    now: datetime,
+) -> AlgorithmVersion:
+    job = TrainingJob(
+        table=table,
+        spec=TrainingSpec(target="Class", positive="Besni", **settings),  # type: ignore[arg-type]
+        experiment=SLUG,
+        name=name,
+        actor=actor,
+    )
+    run = run_training(job, clock=_ticking(now)).run
+    return lifecycle.register(
+        run=run, endpoint=endpoint, actor=actor, now=now + timedelta(minutes=1)
+    )
+
+
+def _ticking(start: datetime) -> Callable[[], datetime]:
+    """A clock that goes on by two seconds at each look."""
+    moments = iter(range(0, 1_000, 2))
+    return lambda: start + timedelta(seconds=next(moments))
+
+
+def _decide(versions: tuple[AlgorithmVersion, ...], actor: Caller, start: datetime) -> None:
+    """The first version goes live, the second replaces it two days later, the third waits."""
+    first, second, third = versions
+    story = (
+        (first, start + timedelta(hours=1), "First model, so that callers can be connected."),
+        (
+            second,
+            start + timedelta(days=2),
+            "Newton reaches the optimum; gradient descent did not.",
+        ),
+    )
+    for version, at, reason in story:
+        decision = Decision(actor=actor, now=at, reason=reason)
+        lifecycle.stage(version=version, decision=decision)
+        lifecycle.promote(version=version, decision=decision)
+    staged = Decision(
+        actor=actor, now=start + timedelta(days=6), reason="Better F1 on training rows."
+    )
+    lifecycle.stage(version=third, decision=staged)
+
+
+def _traffic(
+    endpoint: Endpoint,
+    versions: tuple[AlgorithmVersion, ...],
+    table: Table,
+    start: datetime,
+    now: datetime,
+) -> None:
+    """Spread real rows over the week; each is answered by the version that was live then."""
+    switch = start + timedelta(days=2)
+    begin = start + timedelta(hours=2)
+    draws = splitmix64(np.arange(3 * PREDICTIONS, dtype=np.uint64), SEED).reshape(3, PREDICTIONS)
+    chosen = (draws[0] % np.uint64(len(table.rows))).astype(int)
+    uniform = draws[1:] / 2.0**64
+    moments = sorted(begin + (now - begin) * float(share) for share in uniform[0])
+    before = sum(moment < switch for moment in moments)
+    labelled = uniform[1] < LABELLED_SHARE
+    parts = ((versions[0], slice(0, before)), (versions[1], slice(before, None)))
+    with transaction.atomic():
+        for version, part in parts:
+            indices = chosen[part].tolist()
+            _log(version, table, indices, moments[part], labelled[part].tolist(), now)
+
+
+def _log(
+    version: AlgorithmVersion,
+    table: Table,
+    indices: list[int],
+    moments: list[datetime],
+    labelled: list[bool],
+    now: datetime,
+) -> None:
+    """Score once, store a request a row, and labels for most of them some hours later."""
+    classifier = serving.load(version)
+    rows = table_rows(classifier, table)
+    entries, feedback = [], []
+    target = table.header.index(classifier.target)
+    for index, moment, has_label in zip(indices, moments, labelled, strict=True):
+        entry = _entry(version, [rows[index]], moment)
+        entries.append(entry)
+        came = moment + timedelta(hours=6)
+        if has_label and came < now:
+            label = table.rows[index][target]
+            feedback.append(
+                Feedback(
+                    request=entry,
+                    label=label,
+                    correct=label == entry.label,
+                    created_at=came,
+                    actor_name="demo",
+                )
+            )
+    PredictionRequest.objects.bulk_create(entries, batch_size=200)
+    Feedback.objects.bulk_create(feedback, batch_size=200)
+
+
+def _entry(version: AlgorithmVersion, rows: list[Row], moment: datetime) -> PredictionRequest:
+    classifier = serving.load(version)
+    columns = classifier.schema.read(rows)
+    answer = Answer.of(version, classifier, classifier.score_columns(columns))
+    entry = serving.log_entry(answer, columns, source=Source.DEMO, now=moment)
+    entry.latency_us = 300
+    return entry

@@ -1,0 +1,93 @@
+"""Records true labels: the same label twice changes nothing, another one is a correction with history."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from django.db import IntegrityError, transaction
+
+from endpoints.errors import Conflict, InvalidRequest, NotFound
+from endpoints.models import Feedback, PredictionRequest
+from endpoints.services import access, serving
+from endpoints.services.access import Caller, Need
+from mlcore.errors import shown
+
+UNKNOWN = "There is no prediction with this request id."
+Outcome = Literal["recorded", "unchanged", "corrected"]
+
+
+@dataclass(frozen=True)
+class Recorded:
+    feedback: Feedback
+    outcome: Outcome
+
+
+def find_request(request_id: str, *, caller: Caller) -> PredictionRequest:
+    """Return a logged request that the caller may label; an unknown one and a foreign one look alike."""
+    try:
+        key = uuid.UUID(request_id)
+    except ValueError:
+        raise InvalidRequest(f"“{request_id[:64]}” is not a request id.") from None
+    found = (
+        PredictionRequest.objects.filter(pk=key)
+        .select_related("endpoint", "version__endpoint")
+        .first()
+    )
+    if found is None:
+        raise NotFound(UNKNOWN)
+    try:
+        access.get_endpoint(caller=caller, slug=found.endpoint.slug, need=Need.FEEDBACK)
+    except NotFound:
+        raise NotFound(UNKNOWN) from None
+    return found
+
+
+def record(
+    *, request: PredictionRequest, label: str | int, row: int, actor: Caller, now: datetime
+) -> Recorded:
+    """Add a true label, a class's name or its index, for one row of a logged request."""
+    label = _class_name(serving.load(request.version).classes, label)
+    if not 0 <= row < request.row_count:
+        raise InvalidRequest(
+            f"Row {row} is not in the request: it has {request.row_count}, counted from 0."
+        )
+    try:
+        with transaction.atomic():
+            return _replace(request, label, row, actor, now)
+    except IntegrityError as error:
+        raise Conflict(
+            "Another label for this row arrived at the same moment. Send it again."
+        ) from error
+
+
+def _class_name(classes: Sequence[str], label: str | int) -> str:
+    if isinstance(label, int) and 0 <= label < len(classes):
+        return classes[label]
+    if label in classes:
+        return str(label)
+    raise InvalidRequest(f"{shown(label)} is not a label; use {' or '.join(classes)}.")
+
+
+def _replace(
+    request: PredictionRequest, label: str, row: int, actor: Caller, now: datetime
+) -> Recorded:
+    present = request.feedback.filter(row=row, current=True).first()
+    if present is not None and present.label == label:
+        return Recorded(present, "unchanged")
+    if present is not None:
+        request.feedback.filter(pk=present.pk).update(current=False)
+    classes = serving.load(request.version).classes
+    added = Feedback.objects.create(
+        request=request,
+        row=row,
+        label=label,
+        correct=classes[request.predictions[row]] == label,
+        created_at=now,
+        actor=actor.user,
+        actor_name=actor.name,
+    )
+    return Recorded(added, "corrected" if present else "recorded")

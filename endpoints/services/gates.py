@@ -1,0 +1,122 @@
+"""The checks that a version passes before it may answer; each gives a verdict with value and limit.
+
+Gates read models and artefacts; they change nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from django.conf import settings
+
+from endpoints.models import AlgorithmVersion, Run
+from mlcore import artifact, datasets, training
+from mlcore.classifier import Classifier
+from mlcore.errors import ArtifactError, MlcoreError
+from mlcore.metrics import METRIC_DIRECTION
+
+Verdict = Literal["pass", "warn", "fail", "not_run"]
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One check as it stood: `value` against `limit`, both as text with their units."""
+
+    name: str
+    verdict: Verdict
+    message: str
+    value: str = ""
+    limit: str = ""
+
+
+def evaluate(version: AlgorithmVersion) -> list[Gate]:
+    """Run every gate on a candidate."""
+    smoke = smoke_test(version)
+    if smoke.verdict == "fail":
+        return [smoke, _not_run("Validation metric", "The artefact does not load.")]
+    return [smoke, _converged(version), _validation_metric(version)]
+
+
+def artifact_folder(version_or_run: AlgorithmVersion | Run) -> Path:
+    return Path(settings.RAISIN_HOME) / version_or_run.artifact_path
+
+
+def load(version: AlgorithmVersion) -> Classifier:
+    """Load a version's artefact and verify its SHA-256; raises ArtifactError."""
+    return artifact.load(artifact_folder(version), sha256=version.artifact_sha256)
+
+
+def describe_artifact(run: Run) -> dict[str, Any]:
+    return artifact.describe(artifact_folder(run))
+
+
+def smoke_test(version: AlgorithmVersion) -> Gate:
+    """Reload the artefact from disk and score the probe rows that it carries."""
+    name = "Artefact reload"
+    try:
+        report = artifact.smoke_test(artifact_folder(version), sha256=version.artifact_sha256)
+    except ArtifactError as error:
+        return Gate(name, "fail", f"The artefact cannot be used: {error}")
+    return Gate(
+        name,
+        "pass",
+        "The stored file has the registered checksum and repeats its probabilities.",
+        f"largest difference {report.largest_difference:.1g} on {report.rows} probe rows",
+        "1e-12",
+    )
+
+
+def _converged(version: AlgorithmVersion) -> Gate:
+    if version.converged:
+        return Gate("Solver converged", "pass", "The weights are at the optimum.")
+    return Gate(
+        "Solver converged",
+        "warn",
+        f"The fit did not converge, so its weights and explanations are not final. {version.run.message}",
+    )
+
+
+def _validation_metric(version: AlgorithmVersion) -> Gate:
+    """Compare candidate and production on the candidate's holdout rows."""
+    name = "Validation metric"
+    production = version.endpoint.versions.in_production().exclude(pk=version.pk).first()
+    if production is None:
+        return _not_run(name, "There is no production version to compare with.")
+    metric = version.endpoint.primary_metric
+    try:
+        holdout = datasets.read_csv(holdout_file(version.run))
+        ours = getattr(training.evaluate(load(version), holdout), metric)
+        theirs = getattr(training.evaluate(load(production), holdout), metric)
+    except (MlcoreError, OSError) as error:
+        return Gate(name, "warn", f"The two versions cannot be compared on the same rows: {error}")
+    if ours is None or theirs is None:
+        return _not_run(name, "The metric is undefined on rows of a single class.")
+    return _verdict(version, production, ours, theirs)
+
+
+def _verdict(
+    version: AlgorithmVersion, production: AlgorithmVersion, ours: float, theirs: float
+) -> Gate:
+    endpoint = version.endpoint
+    label = endpoint.get_primary_metric_display()
+    worse_by = (theirs - ours) * METRIC_DIRECTION[endpoint.primary_metric]
+    passed = worse_by <= endpoint.metric_tolerance
+    comparison = "is not worse than" if passed else "is worse than"
+    return Gate(
+        "Validation metric",
+        "pass" if passed else "fail",
+        f"{version.label} {comparison} {production.label} on {label}, "
+        f"both on the holdout rows of {version.label}.",
+        f"{label} {ours:.4f}, {production.label} {theirs:.4f}",
+        f"at most {endpoint.metric_tolerance:g} worse",
+    )
+
+
+def holdout_file(run: Run) -> Path:
+    return Path(settings.RAISIN_HOME) / "runs" / run.id / "holdout.csv"
+
+
+def _not_run(name: str, why: str) -> Gate:
+    return Gate(name, "not_run", why)

@@ -1,0 +1,48 @@
+"""What Django answers when no view does: JSON to programs, a page to people."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.views import csrf, defaults
+
+from endpoints.api import errors as api_errors
+from endpoints.api.errors import CsrfFailed, InternalError
+from endpoints.errors import DomainError, InvalidRequest
+from raisin_site.logging import request_id
+
+api_errors.current_request_id = request_id.get
+
+# Programs ask here; /v1, /v2 and the rest belong to the protocols of other model servers.
+FOR_PROGRAMS = ("api", "v1", "v2", "invocations", "ping")
+OUR_FAULT = "Something went wrong on the server. It is logged under the request id in this answer."
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _answer(request, exception) or defaults.bad_request(request, exception)
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _answer(request, exception) or defaults.permission_denied(request, exception)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _answer(request, exception) or defaults.page_not_found(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return _answer(request, InternalError(OUR_FAULT)) or defaults.server_error(request)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    answer = _answer(request, CsrfFailed(f"{reason} {api_errors.CSRF_HELP}"))
+    return answer or csrf.csrf_failure(request, reason)
+
+
+def _answer(request: HttpRequest, error: Exception) -> HttpResponse | None:
+    if request.path_info.lstrip("/").partition("/")[0] in FOR_PROGRAMS:
+        return api_errors.problem_response(_known(error))
+    return None
+
+
+def _known(error: Exception) -> DomainError:
+    return api_errors.as_domain_error(error) or InvalidRequest("The request is malformed.")

@@ -1,0 +1,82 @@
+"""`manage.py serve`: prepare the installation, then serve it with Granian in one worker process."""
+
+from __future__ import annotations
+
+import gc
+import socket
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connections
+from granian import Granian
+from granian.constants import HTTPModes, Interfaces, RuntimeModes
+
+from endpoints.services import people
+
+THREADS = 4
+
+
+class Command(BaseCommand):
+    help = "Serve pages and REST. One process of a few threads; scale out with more pods."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument(
+            "--skip-prepare",
+            action="store_true",
+            help="Neither migrate nor collect static files (many pods: run `prepare` once before).",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        host, port = options["host"], options["port"]
+        refuse_taken_port(host, port)
+        if not options["skip_prepare"]:
+            call_command("prepare", stdout=self.stderr)
+            self._greet_first_user()
+        self.stderr.write(f"Raisin serves at http://{host}:{port} (stop with Ctrl+C)")
+        serve(host, port)
+
+    def _greet_first_user(self) -> None:
+        if not get_user_model().objects.exists():
+            link = people.login_link(people.first_admin())
+            self.stderr.write(f"First start. Log in once with this link:\n  {link}")
+
+
+def refuse_taken_port(host: str, port: int) -> None:
+    """The server would only say that a worker died; say the cause before it starts."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise CommandError(
+                f"Cannot listen on {host}:{port}: {error.strerror}. Choose another --port."
+            ) from error
+
+
+def serve(host: str, port: int) -> None:
+    """Load the application before the fork, so that parent and worker share its memory."""
+    from raisin_site.wsgi import application
+
+    connections.close_all()
+    gc.collect()
+    gc.freeze()
+    Granian(
+        "raisin_site.wsgi:application",
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=1,
+        blocking_threads=THREADS,
+        runtime_mode=RuntimeModes.st,
+        runtime_blocking_threads=2,
+        http=HTTPModes.http1,
+        websockets=False,
+        log_level="warning",
+        respawn_failed_workers=True,
+        workers_kill_timeout=30,
+    ).serve(target_loader=lambda *_: application)

@@ -1,0 +1,190 @@
+"""`manage.py train`: any CSV with a target column; bad data is named by line and column."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.management import CommandError, call_command
+
+from endpoints.models import AlgorithmVersion, Endpoint, Metric, Run
+from mlcore import artifact
+
+pytestmark = pytest.mark.django_db
+
+TREES = "\n".join(
+    ["height,leaf,kind"]
+    + [
+        f"{10 + i % 7}.5,{'needle' if i % 3 else 'broad'},{'fir' if i % 3 else 'oak'}"
+        for i in range(60)
+    ]
+    + ["30.0,broad,fir", ",needle,oak"]
+)
+
+
+@pytest.fixture
+def trees(tmp_path: Path) -> Path:
+    path = tmp_path / "trees.csv"
+    path.write_text(TREES)
+    return path
+
+
+def train(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    call_command("train", *arguments, "--json")
+    facts = json.loads(capsys.readouterr().out)
+    assert isinstance(facts, dict)
+    return facts
+
+
+def test_it_works(trees: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    facts = train(capsys, "--data", str(trees), "--target", "kind")
+    assert (facts["experiment"], facts["endpoint"], facts["version"]) == ("trees", "trees", None)
+    assert (facts["solver"], facts["converged"]) == ("newton", True)
+    assert facts["dataset"]["rows"] == 62
+    assert facts["dataset"]["features"] == 2
+    assert facts["dataset"]["synthetic"] is False
+    assert 0 <= facts["metrics"]["validation"]["accuracy"] <= 1
+    assert facts["iterations"] >= 1
+
+
+def test_its_artefact_loads_by_what_it_says(
+    trees: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = train(capsys, "--data", str(trees), "--target", "kind")["artifact"]
+    classifier = artifact.load(Path(settings.RAISIN_HOME) / said["path"], sha256=said["sha256"])
+    assert classifier.schema.names == ("height", "leaf")
+
+
+def test_the_same_training_gives_the_same_artefact(
+    trees: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = (train(capsys, "--data", str(trees), "--target", "kind") for _ in range(2))
+    assert first["run_id"] != second["run_id"]
+    assert first["artifact"]["sha256"] == second["artifact"]["sha256"]
+
+
+def test_it_registers_and_makes_the_endpoint(
+    trees: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--data", str(trees), "--target", "kind", "--endpoint", "forest", "--register")
+    assert [train(capsys, *options)["version"] for _ in range(2)] == [1, 2]
+    endpoint = Endpoint.objects.get(slug="forest")
+    assert not endpoint.public_predictions
+    assert set(endpoint.versions.values_list("status", flat=True)) == {"testing"}
+
+
+def test_it_tracks_the_run(trees: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    facts = train(
+        capsys,
+        "--data",
+        str(trees),
+        "--target",
+        "kind",
+        "--solver",
+        "gd",
+        "--epochs",
+        "30",
+        "--lr",
+        "0.1",
+        "--experiment",
+        "woods",
+        "--name",
+        "slow",
+    )
+    run = Run.objects.get(pk=facts["run_id"])
+    assert (run.name, run.experiment.name, run.state) == ("slow", "woods", "finished")
+    assert (facts["epochs"], run.iterations) == (30, 30)
+    params = dict(run.params.values_list("key", "value"))
+    assert (params["epochs"], params["lr"], params["lambda_"]) == ("30", "0.1", "0.01")
+    curve = Metric.objects.series().filter(run=run, key="epoch_train_loss")
+    assert curve.count() == 30
+    assert facts["converged"] is False
+    assert "not converged" in run.message
+
+
+def test_an_unconverged_version_says_so(trees: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    train(capsys, "--data", str(trees), "--target", "kind", "--solver", "gd", "--register")
+    assert AlgorithmVersion.objects.get().converged is False
+
+
+def test_columns_positive_class_and_threshold_can_be_chosen(
+    trees: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    facts = train(
+        capsys,
+        "--data",
+        str(trees),
+        "--target",
+        "kind",
+        "--columns",
+        "height",
+        "--positive",
+        "fir",
+        "--threshold",
+        "0.3",
+    )
+    classifier = artifact.load(Path(settings.RAISIN_HOME) / facts["artifact"]["path"], sha256=None)
+    assert classifier.schema.names == ("height",)
+    assert classifier.classes == ("oak", "fir")
+    assert classifier.threshold == 0.3
+
+
+def failure(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[str, dict[str, Any]]:
+    with pytest.raises(CommandError) as raised:
+        call_command("train", *arguments, "--json")
+    return str(raised.value), json.loads(capsys.readouterr().out)
+
+
+def test_it_names_a_bad_row_by_line_and_column(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "bad.csv"
+    path.write_text(TREES.replace("10.5,broad", "tall,broad", 1))
+    message, facts = failure(capsys, "--data", str(path), "--target", "kind")
+    assert "line 2, column height" in message
+    assert facts["errors"][0]["line"] == 2
+    assert facts["errors"][0]["column"] == "height"
+    assert Run.objects.get().state == "failed"
+
+
+def test_it_suggests_the_target_that_was_meant(
+    trees: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    message, facts = failure(capsys, "--data", str(trees), "--target", "knd")
+    assert "kind" in message
+    assert facts["code"] in {"data_error", "invalid_data"}
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--lambda", "-1"), ("--test-size", "1.5"), ("--test-size", "nan"), ("--lr", "0")],
+)
+def test_it_refuses_settings_that_make_no_sense(
+    trees: Path, capsys: pytest.CaptureFixture[str], option: str, value: str
+) -> None:
+    message, _ = failure(
+        capsys, "--data", str(trees), "--target", "kind", "--solver", "gd", option, value
+    )
+    assert message
+
+
+def test_it_refuses_a_missing_file() -> None:
+    with pytest.raises(CommandError, match="There is no file"):
+        call_command("train", "--data", "no.csv", "--target", "kind")
+
+
+def test_it_refuses_a_reserved_endpoint(trees: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    message, _ = failure(
+        capsys, "--data", str(trees), "--target", "kind", "--endpoint", "runs", "--register"
+    )
+    assert "taken by the REST interface" in message
+
+
+def test_it_says_the_result_to_a_person(trees: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("train", "--data", str(trees), "--target", "kind")
+    said = capsys.readouterr().out
+    assert "validation accuracy" in said
+    assert "converged" in said

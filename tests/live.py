@@ -1,0 +1,132 @@
+"""A real site for tests: the demo in an empty folder, served by a real process on a free port."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+START_TIMEOUT = 60.0
+
+
+@dataclass
+class LiveSite:
+    """A prepared home folder, and the server on it while one runs."""
+
+    home: Path
+    port: int
+    process: subprocess.Popen[bytes] | None = None
+    demo: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith(("RAISIN_", "DJANGO_", "DATABASE_", "COV_"))
+            or key == "RAISIN_CSV"
+        }
+        return kept | {"RAISIN_HOME": str(self.home), "RAISIN_URL": self.url}
+
+    def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "manage.py", *arguments]
+        return subprocess.run(
+            command, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False
+        )
+
+    def manage_json(self, *arguments: str) -> dict[str, Any]:
+        """Run a command with --json; its standard output must be exactly one JSON object."""
+        done = self.manage(*arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        facts = json.loads(done.stdout)
+        assert isinstance(facts, dict)
+        return facts
+
+    def start(self) -> float:
+        """Start the server; return the seconds until it answers."""
+        started = time.monotonic()
+        with (self.home / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "manage.py", "serve", "--port", str(self.port)],
+                cwd=ROOT,
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        while time.monotonic() - started < START_TIMEOUT:
+            if answers(f"{self.url}/healthz"):
+                return time.monotonic() - started
+            assert self.process.poll() is None, (self.home / "server.log").read_text()
+            time.sleep(0.02)
+        raise AssertionError((self.home / "server.log").read_text())
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(timeout=15)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
+            self.process = None
+
+    def post(self, path: str, body: object, **headers: str) -> tuple[int, dict[str, Any]]:
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data=data, headers=headers, method="POST")
+        return send(request)
+
+    def get(self, path: str) -> tuple[int, dict[str, Any]]:
+        return send(urllib.request.Request(self.url + path))
+
+    def login_link(self) -> str:
+        return str(self.manage_json("login_link")["login_url"])
+
+
+def send(request: urllib.request.Request) -> tuple[int, dict[str, Any]]:
+    try:
+        with urllib.request.urlopen(request, timeout=20) as response:
+            return response.status, json.load(response)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as response:
+            return response.status == 200
+    except OSError:
+        return False
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def demo_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSite]:
+    """The demo, served; shared by all tests that change nothing that another one looks at."""
+    site = LiveSite(tmp_path_factory.mktemp("live"), free_port())
+    site.demo = site.manage_json("demo")
+    site.start()
+    yield site
+    site.stop()

@@ -1,0 +1,133 @@
+"""The product as a process: from an empty folder to logged answers, promotion without a restart, memory."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks.footprint import FORBIDDEN, loaded_modules, proportional_memory
+from tests.live import LiveSite, free_port
+
+pytestmark = pytest.mark.process
+
+ROW = {
+    "Area": 87524,
+    "MajorAxisLength": 442.2460114,
+    "MinorAxisLength": 253.291155,
+    "Eccentricity": 0.819738392,
+    "ConvexArea": 90546,
+    "Extent": 0.758650579,
+    "Perimeter": 1184.04,
+}
+PREDICT = "/api/v1/raisin/predict"
+
+
+def log_row(site: LiveSite, request_id: str) -> sqlite3.Row:
+    with sqlite3.connect(f"file:{site.home / 'raisin.sqlite3'}?mode=ro", uri=True) as connection:
+        connection.row_factory = sqlite3.Row
+        found = connection.execute(
+            "SELECT r.*, v.number FROM endpoints_predictionrequest r "
+            "JOIN endpoints_algorithmversion v ON v.id = r.version_id WHERE r.id = ?",
+            (request_id.replace("-", ""),),
+        ).fetchone()
+    assert found is not None
+    return found
+
+
+def test_it_works(demo_site: LiveSite) -> None:
+    """All four body shapes give one probability, and each answer is in the log."""
+    values = list(ROW.values())
+    bodies = [ROW, {"features": ROW}, {"features": [values]}, {"rows": [ROW]}]
+    probabilities = set()
+    for body in bodies:
+        status, answer = demo_site.post(PREDICT, body)
+        assert status == 200, answer
+        assert answer["status"] == "OK"
+        probabilities.add(answer["probability"])
+        logged = log_row(demo_site, answer["request_id"])
+        assert json.loads(logged["inputs"]) == [[float(value) for value in values]]
+        assert json.loads(logged["probabilities"]) == [answer["probability"]]
+        assert logged["number"] == answer["version"] == demo_site.demo["production"]
+    assert len(probabilities) == 1
+
+
+def test_it_is_live_and_ready(demo_site: LiveSite) -> None:
+    assert demo_site.get("/healthz") == (200, {"status": "OK"})
+    status, body = demo_site.get("/readyz")
+    assert (status, body["status"]) == (200, "OK")
+    assert body["checks"]["models"] == "OK"
+
+
+def test_the_doctor_finds_it_healthy(demo_site: LiveSite) -> None:
+    facts = demo_site.manage_json("doctor")
+    assert facts["healthy"], facts
+
+
+def test_it_loads_no_heavy_library_and_stays_small(demo_site: LiveSite) -> None:
+    assert demo_site.process is not None
+    for _ in range(200):
+        demo_site.post(PREDICT, ROW)
+    assert not loaded_modules(demo_site.process.pid) & FORBIDDEN
+    assert proportional_memory(demo_site.process.pid) < 128 * 1024 * 1024
+
+
+@pytest.fixture
+def own_site(tmp_path: Path) -> Iterator[LiveSite]:
+    site = LiveSite(tmp_path, free_port())
+    yield site
+    site.stop()
+
+
+def test_a_promotion_is_visible_within_a_second_and_without_a_restart(own_site: LiveSite) -> None:
+    own_site.demo = own_site.manage_json("demo")
+    own_site.start()
+    before = own_site.post(PREDICT, ROW)[1]["version"]
+    done = own_site.manage("shell", "-c", PROMOTE_STAGED)
+    assert done.returncode == 0, done.stderr
+    time.sleep(1)
+    after = own_site.post(PREDICT, ROW)[1]["version"]
+    assert (before, after) == (own_site.demo["production"], own_site.demo["staging"])
+
+
+PROMOTE_STAGED = """
+from django.utils import timezone
+from endpoints.models import AlgorithmVersion
+from endpoints.services import lifecycle
+from endpoints.services.access import Caller
+from endpoints.services.lifecycle import Decision
+decision = Decision(actor=Caller(system="test"), now=timezone.now(), reason="a test of visibility")
+lifecycle.promote(version=AlgorithmVersion.objects.get(status="staging"), decision=decision)
+"""
+
+
+def test_an_empty_folder_is_served_with_a_login_link(own_site: LiveSite) -> None:
+    own_site.start()
+    log = (own_site.home / "server.log").read_text()
+    assert f"{own_site.url}/login/link/?token=" in log
+    assert own_site.get("/readyz")[0] == 200
+    assert own_site.post(PREDICT, ROW)[0] == 404
+
+
+def test_it_refuses_a_taken_port(demo_site: LiveSite) -> None:
+    done = demo_site.manage("serve", "--port", str(demo_site.port))
+    assert done.returncode != 0
+    assert "Choose another --port" in done.stderr
+
+
+def test_the_demo_can_be_repeated(demo_site: LiveSite) -> None:
+    again = demo_site.manage_json("demo")
+    assert again["login_url"] != demo_site.demo["login_url"]
+    assert again["runs"] == demo_site.demo["runs"]
+
+
+def test_the_demo_has_content_for_every_page(demo_site: LiveSite) -> None:
+    facts = demo_site.demo
+    assert len(facts["runs"]) == 3
+    assert facts["predictions"] == 2_000
+    assert facts["feedback"] > 1_000
+    assert facts["production"] != facts["staging"]
