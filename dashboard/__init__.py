@@ -1,0 +1,1 @@
+"""The browser pages: they read models and call services, never the REST layer."""

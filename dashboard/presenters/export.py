@@ -1,0 +1,80 @@
+"""The log as a table: a line a scored row, with its true label and, if allowed, its inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet
+
+from dashboard.presenters import downloads
+from endpoints.errors import NoModel
+from endpoints.models import AlgorithmVersion, Endpoint, Feedback, PredictionRequest
+from endpoints.services import serving
+
+CHUNK = 500
+FACTS = (
+    "request_id", "row", "time", "version", "source", "probability", "threshold", "prediction",
+    "label", "correct", "latency_ms",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A version that stands in the log: its number and, where inputs are wanted, its columns."""
+
+    number: int
+    columns: Sequence[str]
+
+
+def current_labels() -> Prefetch:
+    return Prefetch("feedback", Feedback.objects.filter(current=True), to_attr="current_labels")
+
+
+def answered(endpoint: Endpoint, *, with_inputs: bool) -> dict[int, Answered]:
+    """Return every version that ever answered, by key."""
+    log = PredictionRequest.objects.filter(version=OuterRef("pk"))
+    versions = endpoint.versions.filter(Exists(log)).select_related("endpoint")
+    return {v.pk: Answered(v.number, _columns(v) if with_inputs else ()) for v in versions}
+
+
+def header(versions: dict[int, Answered]) -> list[str]:
+    """Return the facts, then the columns of all versions, each once."""
+    columns = dict.fromkeys(name for version in versions.values() for name in version.columns)
+    return [*FACTS, *columns]
+
+
+def lines(
+    log: QuerySet[PredictionRequest], versions: dict[int, Answered]
+) -> Iterator[list[object]]:
+    """Read the log in pieces, newest first; write no more than MOST_ROWS lines."""
+    columns = header(versions)[len(FACTS) :]
+    known = log.filter(version__in=versions).prefetch_related(current_labels())
+    newest = known.order_by("-created_at", "-id")
+    written = 0
+    for entry in newest[: downloads.MOST_ROWS].iterator(chunk_size=CHUNK):
+        version = versions[entry.version_id]
+        for row in range(min(entry.row_count, downloads.MOST_ROWS - written)):
+            written += 1
+            cells = dict(zip(version.columns, entry.inputs[row], strict=False))
+            yield [*_facts(entry, row, version), *(cells.get(name) for name in columns)]
+        if written >= downloads.MOST_ROWS:
+            return
+
+
+def _facts(entry: PredictionRequest, row: int, version: Answered) -> list[object]:
+    labels: list[Feedback] = entry.current_labels  # type: ignore[attr-defined]
+    label = next((label for label in labels if label.row == row), None)
+    return [
+        entry.pk, row, entry.created_at.isoformat(), version.number, entry.source,
+        entry.probabilities[row], entry.threshold, entry.predictions[row],
+        label.label if label else None, label.correct if label else None,
+        entry.latency_us / 1_000,
+    ]  # fmt: skip
+
+
+def _columns(version: AlgorithmVersion) -> Sequence[str]:
+    try:
+        return serving.load(version).schema.names
+    except NoModel:
+        return ()

@@ -1,0 +1,116 @@
+"""The tags and filters of the templates: names for formats, metrics and charts, no rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.utils.html import format_html
+
+from dashboard import charts, drawings, formats, metrics
+
+register = template.Library()
+
+FORMATS: dict[str, Callable[..., Any]] = {
+    "percent": formats.percent,
+    "score": formats.score,
+    "logloss": formats.logloss,
+    "p_value": formats.p_value,
+    "signed": formats.signed,
+    "count": formats.count,
+    "ms": formats.ms,
+    "duration": formats.duration,
+    "filesize": formats.filesize,
+    "plain": formats.plain,
+    "metric": metrics.metric,
+}
+for _name, _show in FORMATS.items():
+    register.filter(_name, _show)
+
+register.simple_tag(drawings.sparkline, name="sparkline")
+register.simple_tag(drawings.spark_bars, name="spark_bars")
+register.simple_tag(drawings.signed_bar, name="signed_bar")
+register.simple_tag(drawings.share_bar, name="share_bar")
+register.simple_tag(metrics.delta, name="delta")
+
+# What a state is called, its glyph and its tone: the tone is a class of app.css.
+STATES: dict[str, tuple[str, str, str]] = {
+    "testing": ("○", "Testing", "testing"),
+    "staging": ("◐", "Staging", "staging"),
+    "ab_testing": ("⇄", "A/B test", "ab_testing"),
+    "production": ("●", "Production", "production"),
+    "archived": ("▣", "Archived", "archived"),
+    "scheduled": ("○", "Scheduled", "testing"),
+    "queued": ("○", "Queued", "testing"),
+    "running": ("◔", "Running", "info"),
+    "finished": ("✓", "Finished", "ok"),
+    "done": ("✓", "Done", "ok"),
+    "failed": ("✕", "Failed", "alert"),
+    "killed": ("✕", "Stopped", "watch"),
+    "cancelled": ("–", "Cancelled", "archived"),
+    "pass": ("✓", "Pass", "ok"),
+    "warn": ("!", "Warning", "watch"),
+    "fail": ("✕", "Fail", "alert"),
+    "not_run": ("–", "Not run", "archived"),
+    "healthy": ("●", "Healthy", "ok"),
+    "watch": ("◐", "Watch", "watch"),
+    "alert": ("▲", "Alert", "alert"),
+    "no_data": ("○", "No data", "archived"),
+}
+NOTICE_ICONS = {"success": "ok", "ok": "ok", "warning": "warn", "watch": "warn", "error": "fail"}
+
+
+@register.simple_tag
+def status_badge(status: str, word: str = "") -> str:
+    key = str(status).strip().lower().replace(" ", "_").replace("-", "_")
+    unknown = ("○", key.replace("_", " ").capitalize(), "testing")
+    glyph, name, tone = STATES.get(key, unknown)
+    return format_html(
+        '<span class="badge badge-{}">'
+        '<span class="badge-glyph" aria-hidden="true">{}</span>{}</span>',
+        tone,
+        glyph,
+        word or name,
+    )
+
+
+@register.inclusion_tag("_partials/notice.html")
+def notice(text: Any, tone: str = "info") -> dict[str, Any]:
+    return {"text": text, "tone": tone, "icon": NOTICE_ICONS.get(tone, "info")}
+
+
+@register.simple_tag(takes_context=True)
+def when(context: template.Context, moment: datetime | None) -> str:
+    return formats.when(moment, context.get("now"))
+
+
+@register.filter
+def dash(value: Any) -> Any:
+    """The value, or the sign for none; zero is a value."""
+    return formats.MISSING if value is None or value == "" else value
+
+
+@register.filter
+def short_id(value: Any) -> str:
+    if not value:
+        return formats.MISSING
+    return format_html('<code class="mono" title="{}">{}</code>', value, str(value)[:8])
+
+
+@register.inclusion_tag("_partials/line_chart.html")
+def line_chart(chart: charts.LineChart) -> dict[str, Any]:
+    return {"chart": chart}
+
+
+@register.inclusion_tag("_partials/histogram.html")
+def histogram(
+    counts: Sequence[int],
+    threshold: float | None = None,
+    low: float = 0.0,
+    high: float = 1.0,
+    title: str = "Predicted probabilities",
+) -> dict[str, Any]:
+    drawing = drawings.histogram(counts, threshold, low=low, high=high, title=title)
+    return {"title": title, "svg": drawing, "bins": drawings.bins(counts, low, high)}

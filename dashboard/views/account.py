@@ -1,0 +1,94 @@
+"""One's own account: the theme, the password, and the API keys of one's applications."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
+
+from dashboard.forms import KeyForm
+from dashboard.views.shell import caller_of, page
+from endpoints.errors import NotFound
+from endpoints.models import ApiKey
+from endpoints.services import access, keys
+
+THEME_COOKIE = "raisin_theme"
+YEAR = 365 * 86_400
+
+
+@never_cache
+@page
+def account(request: HttpRequest) -> HttpResponse:
+    """POST makes a key. Its text is in this one answer and nowhere else, so there is no redirect."""
+    endpoints = access.visible_endpoints(caller_of(request))
+    form = KeyForm(request.POST if request.method == "POST" else None, endpoints=endpoints)
+    context: dict[str, object] = {"keys": own_keys(request), "now": timezone.now()}
+    if form.is_valid():
+        context["new_key"], context["secret"] = create_key(request, form)
+        form = KeyForm(endpoints=endpoints)
+    context["form"] = form
+    return render(
+        request, "dashboard/account/account.html", context, status=422 if form.errors else 200
+    )
+
+
+@page
+def revoke(request: HttpRequest, key_id: int) -> HttpResponse:
+    key = own_keys(request).filter(pk=key_id).first()
+    if key is None:
+        raise NotFound("You have no such API key.")
+    if request.method != "POST":
+        return render(request, "dashboard/account/revoke.html", {"key": key})
+    keys.revoke(key, actor=caller_of(request), now=timezone.now())
+    messages.success(request, f"The key {key.name} is revoked. It answers nobody any more.")
+    return redirect("dashboard:account")
+
+
+@require_POST
+@page
+def theme(request: HttpRequest) -> HttpResponse:
+    response = redirect(came_from(request))
+    chosen = request.POST.get("theme", "")
+    if chosen in ("light", "dark"):
+        response.set_cookie(
+            THEME_COOKIE, chosen, max_age=YEAR, samesite="Lax", secure=settings.RAISIN_HTTPS
+        )
+    else:
+        response.delete_cookie(THEME_COOKIE, samesite="Lax")
+    return response
+
+
+def own_keys(request: HttpRequest) -> QuerySet[ApiKey]:
+    user = cast(User, request.user)
+    return ApiKey.objects.filter(created_by=user).select_related("endpoint")
+
+
+def create_key(request: HttpRequest, form: KeyForm) -> tuple[ApiKey, str]:
+    now = timezone.now()
+    answers = form.cleaned_data
+    return keys.create(
+        name=answers["name"],
+        scopes=answers["scopes"],
+        endpoint=form.chosen,
+        user=cast(User, request.user),
+        now=now,
+        expires_at=now + form.lifetime if form.lifetime else None,
+    )
+
+
+def came_from(request: HttpRequest) -> str:
+    """Return the page that the form stood on, never an address elsewhere."""
+    url = request.headers.get("Referer", "")
+    safe = url_has_allowed_host_and_scheme(
+        url, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    return url if safe else "dashboard:account"

@@ -1,0 +1,60 @@
+"""The first page: what is live, what waits for a review, and what to do first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from dashboard.presenters import checklist
+from dashboard.views.shell import caller_of, page
+from endpoints.models import AlgorithmVersion, Endpoint
+from endpoints.services import access, overview
+from endpoints.services.overview import Pulse
+
+PAGE_SIZE = 50
+
+
+@dataclass(frozen=True)
+class EndpointRow:
+    endpoint: Endpoint
+    production: AlgorithmVersion | None
+    waiting: list[AlgorithmVersion]
+    pulse: Pulse
+    last_request_at: datetime | None
+
+
+@page
+def home(request: HttpRequest) -> HttpResponse:
+    endpoints = overview.with_last_request(access.visible_endpoints(caller_of(request)))
+    listing: Any = Paginator(endpoints, PAGE_SIZE).get_page(request.GET.get("page"))
+    context = {
+        "page": listing,
+        "rows": endpoint_rows(list(listing), now=timezone.now()),
+        "steps": checklist.first_steps(),
+    }
+    return render(request, "dashboard/home.html", context)
+
+
+def endpoint_rows(endpoints: Sequence[Endpoint], *, now: datetime) -> list[EndpointRow]:
+    pulses = overview.pulses(endpoints, now=now)
+    versions = overview.live_versions(endpoints)
+    return [
+        EndpointRow(
+            endpoint=endpoint,
+            production=next(
+                (v for v in versions if v.endpoint_id == endpoint.pk and v.status == "production"),
+                None,
+            ),
+            waiting=[v for v in versions if v.endpoint_id == endpoint.pk and v.status == "staging"],
+            pulse=pulses[endpoint.pk],
+            last_request_at=getattr(endpoint, "last_request_at", None),
+        )
+        for endpoint in endpoints
+    ]

@@ -1,0 +1,201 @@
+"""The log of an endpoint's predictions, its download, and one prediction with its explanation."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+
+from dashboard.forms import LabelForm
+from dashboard.presenters import downloads, explanation, export, keyset, snippets
+from dashboard.views.shell import caller_of, page
+from endpoints.errors import InvalidRequest, NoModel, NotFound
+from endpoints.filters import PredictionFilter
+from endpoints.models import Endpoint, Feedback, PredictionRequest
+from endpoints.models.prediction import Source
+from endpoints.services import access, feedback, overview, serving
+from endpoints.services.access import Caller, Need
+
+HISTOGRAM_SAMPLE = 2_000
+
+
+@dataclass(frozen=True)
+class LogRow:
+    """A logged request as the table shows it; `feedback` is the label of a request of one row."""
+
+    request: PredictionRequest
+    feedback: Feedback | None
+    labelled: int
+
+    @property
+    def latency_ms(self) -> float:
+        return self.request.latency_us / 1_000
+
+
+@page
+def predictions(request: HttpRequest, slug: str) -> HttpResponse:
+    endpoint = access.get_endpoint(caller=caller_of(request), slug=slug, need=Need.READ)
+    filtered = filter_log(request, endpoint)
+    light = filtered.qs.defer("inputs", "imputed", "predictions")
+    listed = light.select_related("version").prefetch_related(export.current_labels())
+    listing = keyset.read(listed, request.GET)
+    sample = take_sample(filtered.qs)
+    context = {
+        "endpoint": endpoint,
+        "filter": filtered,
+        "is_filtered": any(request.GET.get(name) for name in filtered.form.fields),
+        "page": listing,
+        "rows": [log_row(entry) for entry in listing.rows],
+        "histogram": overview.histogram(p for found in sample.probabilities for p in found),
+        "sample": sample,
+        "numbers": endpoint.versions.values_list("number", flat=True).order_by("-number"),
+        "sources": Source.choices,
+        "query": request.GET.urlencode(),
+    }
+    return render(request, "dashboard/endpoint/predictions.html", context)
+
+
+@page
+def download(request: HttpRequest, slug: str) -> StreamingHttpResponse:
+    caller = caller_of(request)
+    endpoint = access.get_endpoint(caller=caller, slug=slug, need=Need.READ)
+    versions = export.answered(endpoint, with_inputs=caller.may(Need.VIEW_INPUTS))
+    lines = export.lines(filter_log(request, endpoint).qs, versions)
+    return downloads.answer(export.header(versions), lines, name=f"{endpoint.slug}-predictions")
+
+
+@page
+def prediction(request: HttpRequest, slug: str, request_id: UUID) -> HttpResponse:
+    caller = caller_of(request)
+    endpoint = access.get_endpoint(caller=caller, slug=slug, need=Need.READ)
+    found = find_prediction(endpoint, request_id)
+    row = chosen_row(request, found)
+    if request.method == "POST":
+        return _label(request, found, caller)
+    sees_inputs = caller.may(Need.VIEW_INPUTS)
+    labels = list(found.feedback.filter(row=row))
+    context = {
+        "endpoint": endpoint,
+        "prediction": found,
+        "row": row,
+        "last_row": found.row_count - 1,
+        "latency_ms": found.latency_us / 1_000,
+        "probability": found.probabilities[row],
+        "sees_inputs": sees_inputs,
+        "may_try": caller.may(Need.TRY) and sees_inputs,
+        "labels": labels,
+        "label": next((label for label in labels if label.current), None),
+        "raw": _raw(found, with_inputs=sees_inputs),
+        **_explained(found, row),
+    }
+    return render(request, "dashboard/endpoint/prediction.html", context)
+
+
+def filter_log(request: HttpRequest, endpoint: Endpoint) -> PredictionFilter:
+    log = PredictionRequest.objects.filter(endpoint=endpoint)
+    return PredictionFilter(request.GET, queryset=log)
+
+
+def find_prediction(endpoint: Endpoint, request_id: UUID) -> PredictionRequest:
+    related = ("endpoint", "version", "version__endpoint", "version__run")
+    found = endpoint.requests.select_related(*related).filter(pk=request_id).first()
+    if found is None:
+        raise NotFound(f"{endpoint.name} has no prediction {request_id}. It may have been removed.")
+    return found
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The probabilities behind the histogram, newest first, and whether these are all that match."""
+
+    probabilities: list[list[float]]
+    is_all: bool
+
+
+def take_sample(log: QuerySet[PredictionRequest]) -> Sample:
+    """Read no more than HISTOGRAM_SAMPLE requests and about SAMPLE_ROWS rows of them."""
+    newest = log.order_by("-created_at", "-id").values_list("probabilities", flat=True)
+    sample, held = Sample([], is_all=False), 0
+    for probabilities in newest[:HISTOGRAM_SAMPLE].iterator(chunk_size=100):
+        sample.probabilities.append(probabilities)
+        held += len(probabilities)
+        if held >= overview.SAMPLE_ROWS:
+            return sample
+    return replace(sample, is_all=len(sample.probabilities) < HISTOGRAM_SAMPLE)
+
+
+def log_row(entry: PredictionRequest) -> LogRow:
+    labels: list[Feedback] = entry.current_labels  # type: ignore[attr-defined]
+    only = labels[0] if labels and entry.row_count == 1 else None
+    return LogRow(entry, only, len(labels))
+
+
+def chosen_row(request: HttpRequest, found: PredictionRequest) -> int:
+    text = request.POST.get("row") or request.GET.get("row") or "0"
+    if not text.isdecimal() or int(text) >= found.row_count:
+        raise NotFound(
+            f"This request has {found.row_count} rows; choose from 0 to {found.row_count - 1}."
+        )
+    return int(text)
+
+
+def _label(request: HttpRequest, found: PredictionRequest, caller: Caller) -> HttpResponse:
+    form = LabelForm(request.POST, classes=serving.load(found.version).classes)
+    if not form.is_valid():
+        raise InvalidRequest("Choose the true label first.")
+    labelled = feedback.find_request(str(found.pk), caller=caller)
+    row = form.cleaned_data["row"]
+    outcome = feedback.record(
+        request=labelled,
+        label=form.cleaned_data["label"],
+        row=row,
+        actor=caller,
+        now=timezone.now(),
+    )
+    said = {
+        "recorded": "is recorded",
+        "corrected": "replaces the one before",
+        "unchanged": "was there already",
+    }
+    messages.success(request, f"The label {outcome.feedback.label} {said[outcome.outcome]}.")
+    return redirect(f"{request.path}?row={row}" if found.row_count > 1 else request.path)
+
+
+def _explained(found: PredictionRequest, row: int) -> dict[str, Any]:
+    """Return the explanation and the label form, or why there is none; the log itself still shows."""
+    try:
+        explained = explanation.explain(found, row)
+    except NoModel as error:
+        return {"model_problem": error.message}
+    classes = explained.classifier.classes
+    return {
+        "explained": explained,
+        "decision": explained.label,
+        "classes": classes,
+        "form": LabelForm(classes=classes, initial={"row": row}),
+        "feedback_curl": snippets.feedback_curl(found.endpoint, found.pk, classes[1]),
+    }
+
+
+def _raw(found: PredictionRequest, *, with_inputs: bool) -> str:
+    facts: dict[str, Any] = {
+        "request_id": str(found.pk),
+        "endpoint": found.endpoint.slug,
+        "version": found.version.number,
+        "created_at": found.created_at.isoformat(),
+        "source": found.source,
+        "threshold": found.threshold,
+        "latency_us": found.latency_us,
+        "probabilities": found.probabilities,
+        "predictions": found.predictions,
+    }
+    if with_inputs:
+        facts |= {"inputs": found.inputs, "imputed": found.imputed}
+    return json.dumps(facts, indent=2, ensure_ascii=False)

@@ -1,0 +1,176 @@
+"""A real Chromium on a real server process; every page is watched for errors and foreign requests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Page,
+    Playwright,
+    Request,
+    Response,
+    sync_playwright,
+)
+
+from tests.live import LiveSite, free_port
+
+AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    path = (
+        os.environ.get("RAISIN_CHROMIUM")
+        or shutil.which("chromium")
+        or shutil.which("google-chrome")
+    )
+    if path is None:
+        if os.environ.get("RAISIN_TEST_STRICT"):
+            pytest.fail("RAISIN_TEST_STRICT is set and there is no Chromium.")
+        pytest.skip("No Chromium: install it, or name one with RAISIN_CHROMIUM.")
+    return path
+
+
+@pytest.fixture(scope="session")
+def playwright(chromium_path: str) -> Iterator[Playwright]:
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright, chromium_path: str) -> Iterator[Browser]:
+    browser = playwright.chromium.launch(executable_path=chromium_path, args=FLAGS)
+    yield browser
+    browser.close()
+
+
+@dataclass
+class Watch:
+    """What must not happen on any page."""
+
+    host: str
+    problems: list[str] = field(default_factory=list)
+    expected: set[int] = field(default_factory=set)
+
+    def on_console(self, message: ConsoleMessage) -> None:
+        is_status = "Failed to load resource" in message.text and self.expected
+        if message.type in {"error", "warning"} and not is_status:
+            self.problems.append(f"console {message.type}: {message.text}")
+
+    def on_error(self, error: Exception) -> None:
+        self.problems.append(f"script error: {error}")
+
+    def on_request(self, request: Request) -> None:
+        if not request.url.startswith((self.host, "blob:", "about:")):
+            self.problems.append(f"foreign request: {request.url}")
+
+    def on_response(self, response: Response) -> None:
+        if response.status >= 400 and response.status not in self.expected:
+            self.problems.append(f"{response.status}: {response.url}")
+
+
+@dataclass
+class Visitor:
+    """One browser window with its watch."""
+
+    page: Page
+    watch: Watch
+    site: LiveSite
+
+    def go(self, path: str) -> Page:
+        self.page.goto(self.site.url + path)
+        return self.page
+
+    def log_in(self) -> Page:
+        self.page.goto(self.site.login_link())
+        return self.page
+
+    def axe(self) -> list[str]:
+        """Return what axe finds on the present page, one line a violation and place."""
+        if not self.page.evaluate("() => 'axe' in window"):
+            self.page.evaluate(AXE)
+        found = self.page.evaluate(
+            """() => axe.run(document, {runOnly: {type: 'tag', values: ['wcag2a', 'wcag2aa', 'wcag21a',
+               'wcag21aa', 'wcag22aa', 'best-practice']}}).then(result => result.violations.flatMap(
+               rule => rule.nodes.map(node => `${rule.id}: ${node.target} (${node.failureSummary})`)))"""
+        )
+        return [str(line) for line in found]
+
+
+Open = Callable[..., Visitor]
+
+
+@pytest.fixture
+def open_site(browser: Browser) -> Iterator[Open]:
+    """Open windows on a site; at the end, whatever went wrong in any of them fails the test."""
+    contexts, watches = [], []
+
+    def open_window(
+        site: LiveSite, *, theme: str = "light", width: int = 1280, state: str | None = None
+    ) -> Visitor:
+        context = browser.new_context(
+            color_scheme=theme,  # type: ignore[arg-type]
+            viewport={"width": width, "height": 800},
+            reduced_motion="reduce",
+            storage_state=state,
+        )
+        page = context.new_page()
+        watch = Watch(site.url)
+        page.on("console", watch.on_console)
+        page.on("pageerror", watch.on_error)
+        page.on("request", watch.on_request)
+        page.on("response", watch.on_response)
+        contexts.append(context)
+        watches.append(watch)
+        return Visitor(page, watch, site)
+
+    yield open_window
+    for context in contexts:
+        context.close()
+    assert [problem for watch in watches for problem in watch.problems] == []
+
+
+@pytest.fixture(scope="session")
+def logged_in(
+    browser: Browser, demo_site: LiveSite, tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    """A stored session of the administrator, so that each test need not log in again."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(demo_site.login_link())
+    path = str(tmp_path_factory.mktemp("state") / "state.json")
+    context.storage_state(path=path)
+    context.close()
+    return path
+
+
+@pytest.fixture
+def own_demo(tmp_path: Path) -> Iterator[LiveSite]:
+    """A demo of one's own, for stories that change what is in production."""
+    site = LiveSite(tmp_path, free_port())
+    site.demo = site.manage_json("demo")
+    site.start()
+    yield site
+    site.stop()

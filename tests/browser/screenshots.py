@@ -1,0 +1,56 @@
+"""Takes a picture of every page of the demo: `python -m tests.browser.screenshots FOLDER`.
+
+`docs/screenshots/endpoint.png` is its "endpoint light 1280", cut to the window.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.browser.conftest import FLAGS
+from tests.browser.test_every_page import PAGES, SIGHTS, filled
+from tests.live import LiveSite, free_port
+
+
+def take(browser: Browser, site: LiveSite, folder: Path, wanted: list[str]) -> None:
+    for theme, width in SIGHTS:
+        context = browser.new_context(
+            color_scheme=theme,  # type: ignore[arg-type]
+            viewport={"width": width, "height": 800},
+            device_scale_factor=1,
+            reduced_motion="reduce",
+        )
+        page = context.new_page()
+        page.goto(site.login_link())
+        for name in wanted or [name for name in PAGES if not name.startswith("admin")]:
+            page.goto(site.url + filled(PAGES[name], site))
+            page.wait_for_load_state("networkidle")
+            page.screenshot(
+                path=folder / f"{name} {theme} {width}.png".replace(" ", "-"), full_page=True
+            )
+        context.close()
+
+
+def main() -> None:
+    folder, wanted = Path(sys.argv[1]), sys.argv[2:]
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
+        site = LiveSite(Path(home), free_port())
+        site.demo = site.manage_json("demo")
+        site.start()
+        try:
+            browser = playwright.chromium.launch(
+                executable_path=shutil.which("chromium"), args=FLAGS
+            )
+            take(browser, site, folder, wanted)
+        finally:
+            site.stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""The account page: keys shown once, revoked for good; the theme in a cookie."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from endpoints.models import ApiKey, Endpoint
+from endpoints.services import keys
+from tests import cast
+from tests.dashboard.conftest import Browse
+from tests.dashboard.pages import assert_clean, text_of
+
+ANSWERS = {"name": "till", "endpoint": "*", "scopes": ["predict", "feedback"], "days": "0"}
+
+
+def test_it_works(raisin: Endpoint, eve: User, browse: Browse) -> None:
+    client = browse(eve)
+    response = client.post("/account/", ANSWERS | {"endpoint": "raisin", "days": "30"})
+    secret = re.search(r"rsn_\w{8}_\w{32}", response.content.decode())
+    assert secret
+    key = keys.authenticate(secret[0], timezone.now())
+    assert key is not None
+    assert (key.name, key.endpoint, key.scopes) == ("till", raisin, ["feedback", "predict"])
+    assert key.expires_at is not None
+    assert "no-store" in response.headers["Cache-Control"]
+    assert secret[0] not in client.get("/account/").content.decode()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"name": ""}, {"scopes": []}, {"scopes": ["rule"]}, {"endpoint": "x"}, {"days": "9"}],
+)
+def test_it_refuses_a_bad_key(
+    wrong: dict[str, object], raisin: Endpoint, eve: User, browse: Browse
+) -> None:
+    response = browse(eve).post("/account/", ANSWERS | wrong)
+    assert response.status_code == 422
+    assert not ApiKey.objects.exists()
+    assert_clean(response)
+
+
+def test_a_key_is_revoked_after_a_confirmation(eve: User, browse: Browse) -> None:
+    key, text = cast.new_key(eve)
+    client = browse(eve)
+    address = f"/account/keys/{key.pk}/revoke/"
+    assert "This cannot be undone." in text_of(client.get(address))
+    assert keys.authenticate(text, timezone.now()) is not None
+    response = client.post(address, follow=True)
+    assert keys.authenticate(text, timezone.now()) is None
+    assert "revoked" in text_of(response)
+
+
+def test_it_refuses_the_key_of_somebody_else(eve: User, dana: User, browse: Browse) -> None:
+    key, _ = cast.new_key(dana)
+    response = browse(eve).post(f"/account/keys/{key.pk}/revoke/")
+    assert response.status_code == 404
+    assert "tests" not in text_of(browse(eve).get("/account/"))
+    assert ApiKey.objects.usable(timezone.now()).count() == 1
+
+
+@pytest.mark.parametrize(
+    ("theme", "attribute"), [("dark", True), ("light", True), ("system", False)]
+)
+def test_the_theme_is_remembered(theme: str, attribute: bool, eve: User, browse: Browse) -> None:
+    client = browse(eve)
+    response = client.post(
+        "/account/theme/", {"theme": theme}, headers={"referer": "http://testserver/runs/"}
+    )
+    assert response.headers["Location"] == "http://testserver/runs/"
+    assert (f'data-theme="{theme}"' in client.get("/").content.decode()) == attribute
+
+
+def test_the_theme_leads_to_no_other_site(eve: User, browse: Browse) -> None:
+    response = browse(eve).post(
+        "/account/theme/", {"theme": "dark"}, headers={"referer": "https://evil.example/"}
+    )
+    assert response.headers["Location"] == "/account/"

@@ -1,0 +1,79 @@
+"""The home page: what is live, what waits, and first steps that tick themselves."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from endpoints.models import Endpoint, Feedback, PredictionRequest
+from endpoints.services import feedback
+from tests import cast
+from tests.dashboard.conftest import Browse, Site
+from tests.dashboard.pages import assert_clean, text_of
+
+STEPS = (
+    "Train a run",
+    "Compare two runs",
+    "Register a run as a version",
+    "Promote it to production",
+    "Send a prediction",
+    "Send the true label",
+)
+
+
+def ticks(said: str) -> list[bool]:
+    """Return which of the steps are done, in their order."""
+    return [f"Done {step}" in said for step in STEPS]
+
+
+def test_it_works(site: Site, eve: User, browse: Browse) -> None:
+    said = text_of(browse(eve).get("/"))
+    assert "First steps" not in said
+    assert all(part in said for part in ("Raisin", "v1", "Review v2"))
+
+
+def test_an_empty_site_says_what_to_do(db: None, eve: User, browse: Browse) -> None:
+    response = browse(eve).get("/")
+    assert ticks(text_of(response)) == [False] * 6
+    assert "No endpoints yet" in text_of(response)
+    assert "manage.py train --data raisin" in response.content.decode()
+    assert_clean(response)
+
+
+def test_the_steps_tick_themselves(db: None, admin_user: User, browse: Browse) -> None:
+    client = browse(admin_user)
+    run = cast.trained_run()
+    assert ticks(text_of(client.get("/"))) == [True] + [False] * 5
+    other = cast.trained_run(solver="gd")
+    assert ticks(text_of(client.get("/"))) == [True] * 2 + [False] * 4
+    endpoint = cast.an_endpoint()
+    cast.registered_version(endpoint, run=run)
+    assert ticks(text_of(client.get("/"))) == [True] * 3 + [False] * 3
+    cast.registered_version(endpoint, run=other, status="production")
+    response = client.get("/")
+    assert ticks(text_of(response)) == [True] * 4 + [False] * 2
+    assert "/api/v1/raisin/predict" in response.content.decode()
+    answer = cast.prediction(endpoint)
+    response = client.get("/")
+    assert ticks(text_of(response)) == [True] * 5 + [False]
+    assert f"/api/v1/requests/{answer.request_id}/feedback" in response.content.decode()
+    request = PredictionRequest.objects.get(pk=answer.request_id)
+    feedback.record(request=request, label="Besni", row=0, actor=cast.SYSTEM, now=cast.THEN)
+    assert Feedback.objects.count() == 1
+    assert "First steps" not in text_of(client.get("/"))
+
+
+def test_it_counts_the_last_day(raisin: Endpoint, eve: User, browse: Browse) -> None:
+    now = timezone.now()
+    for hours in (1, 2, 30):
+        cast.prediction(raisin, now=now - timedelta(hours=hours))
+    row = browse(eve).get("/").context["rows"][0]
+    assert (row.pulse.requests, sum(row.pulse.hours), row.pulse.hours[-1]) == (2, 2, 0)
+    assert row.pulse.p50_ms is not None
+
+
+def test_an_endpoint_without_production_is_told(db: None, eve: User, browse: Browse) -> None:
+    cast.an_endpoint("lonely")
+    assert "no version answers" in text_of(browse(eve).get("/"))

@@ -1,0 +1,102 @@
+"""One prediction: why it came out so, its true label, its inputs for who may see them."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import User
+
+from dashboard.presenters import explanation
+from endpoints.models import AlgorithmVersion, Feedback, PredictionRequest
+from tests import cast
+from tests.dashboard.conftest import Browse, Site
+from tests.dashboard.pages import assert_clean, read, text_of
+
+
+def url(prediction: PredictionRequest) -> str:
+    return f"/endpoints/raisin/predictions/{prediction.pk}/"
+
+
+def test_it_works(site: Site, ana: User, browse: Browse) -> None:
+    response = browse(ana).get(url(site.prediction))
+    said = text_of(response)
+    assert "Why" in said
+    assert "add up exactly to the sum" in said
+    assert "Perimeter = 1184.04" in said
+    assert "Try a change" in said
+
+
+def test_contributions_add_up_to_the_logged_probability(site: Site) -> None:
+    explained = explanation.explain(site.prediction, 0)
+    total = explained.intercept + sum(part.contribution for part in explained.parts)
+    assert total == pytest.approx(explained.logit, abs=1e-12)
+    assert explained.parts[-1].running == pytest.approx(explained.logit, abs=1e-12)
+    report = explained.classifier.score([site.prediction.inputs[0]])
+    assert report.probabilities[0] == site.prediction.probabilities[0]
+
+
+def test_inputs_are_hidden_from_who_may_not_see_them(site: Site, eve: User, browse: Browse) -> None:
+    body = browse(eve).get(url(site.prediction)).content.decode()
+    assert "1184.04" not in body
+    assert "87524" not in body
+    assert "endpoints.view_inputs" in body
+    assert "Try a change" not in body
+
+
+def test_each_row_of_a_request_has_its_own_explanation(
+    site: Site, ana: User, browse: Browse
+) -> None:
+    rows = [cast.ROW, cast.ROW | {"Area": 200_000}]
+    answer = cast.prediction(site.endpoint, rows=rows)
+    address = f"/endpoints/raisin/predictions/{answer.request_id}/?row=1"
+    said = text_of(browse(ana).get(address))
+    assert "row 1 of 0 to 1" in said
+    assert "Area = 200000" in said
+
+
+def test_values_outside_the_training_rows_are_warned_of(
+    site: Site, ana: User, eve: User, browse: Browse
+) -> None:
+    answer = cast.prediction(site.endpoint, rows=[cast.ROW | {"Extent": 9.5}])
+    address = f"/endpoints/raisin/predictions/{answer.request_id}/"
+    for person, marked in ((ana, True), (eve, False)):
+        said = text_of(browse(person).get(address))
+        assert "1 value lies outside what the model was trained on" in said
+        assert ("Extent = 9.5 unusual" in said) == marked
+
+
+def test_a_label_is_recorded_corrected_and_kept(site: Site, ana: User, browse: Browse) -> None:
+    client = browse(ana)
+    answer = cast.prediction(site.endpoint)
+    address = f"/endpoints/raisin/predictions/{answer.request_id}/"
+    for label, said in (
+        ("Kecimen", "The label Kecimen is recorded."),
+        ("Kecimen", "The label Kecimen was there already."),
+        ("Besni", "The label Besni replaces the one before."),
+    ):
+        fields = read(client.get(address)).fields
+        response = client.post(address, fields | {"label": label}, follow=True)
+        assert said in text_of(response)
+        assert_clean(response)
+    kept = Feedback.objects.filter(request=answer.request_id).order_by("pk")
+    assert [(f.label, f.current, f.actor_name) for f in kept] == [
+        ("Kecimen", False, "ana"),
+        ("Besni", True, "ana"),
+    ]
+
+
+@pytest.mark.parametrize("label", ["", "Sultana"])
+def test_it_refuses_what_is_no_label(label: str, site: Site, ana: User, browse: Browse) -> None:
+    answers = {"label": label, "row": "0"}
+    response = browse(ana).post(url(site.prediction), answers, follow=True)
+    assert "Choose the true label first." in text_of(response)
+    assert Feedback.objects.filter(request=site.prediction).count() == 1
+
+
+def test_a_prediction_of_a_lost_model_still_has_a_page(
+    site: Site, ana: User, browse: Browse
+) -> None:
+    AlgorithmVersion.objects.filter(pk=site.prediction.version_id).update(artifact_sha256="0" * 64)
+    response = browse(ana).get(url(site.prediction))
+    assert response.status_code == 200
+    assert "cannot be used" in text_of(response)
+    assert_clean(response)

@@ -1,0 +1,130 @@
+"""A page asks the database as often for 300 rows as for 10, and at most fifteen times."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from endpoints.models import (
+    AlgorithmVersion,
+    Endpoint,
+    Event,
+    Metric,
+    PredictionRequest,
+    Run,
+    StatusChange,
+)
+from tests.dashboard.conftest import Browse, Site
+
+MOST = 15
+
+
+def more_endpoints(site: Site, places: range) -> None:
+    Endpoint.objects.bulk_create(
+        Endpoint(slug=f"e{place:03}", name=f"Endpoint {place}") for place in places
+    )
+
+
+def more_versions(site: Site, places: range) -> None:
+    now = timezone.now()
+    first = AlgorithmVersion.objects.get(endpoint=site.endpoint, number=1)
+    added = AlgorithmVersion.objects.bulk_create(
+        AlgorithmVersion(
+            endpoint=site.endpoint,
+            number=place + 10,
+            run=first.run,
+            artifact_path=first.artifact_path,
+            artifact_sha256=first.artifact_sha256,
+            threshold=0.5,
+            converged=True,
+        )
+        for place in places
+    )
+    StatusChange.objects.bulk_create(
+        StatusChange(version=version, verb="register", to_status="testing", actor_name="x", at=now)
+        for version in added
+    )
+    Event.objects.bulk_create(
+        Event(at=now, verb="register", actor_name="x", endpoint=site.endpoint, subject="v")
+        for _ in added
+    )
+
+
+def more_predictions(site: Site, places: range) -> None:
+    now = timezone.now()
+    logged = site.prediction
+    PredictionRequest.objects.bulk_create(
+        PredictionRequest(
+            endpoint=logged.endpoint,
+            version=logged.version,
+            created_at=now - timedelta(minutes=place),
+            row_count=1,
+            inputs=logged.inputs,
+            probabilities=logged.probabilities,
+            predictions=logged.predictions,
+            threshold=0.5,
+            latency_us=300,
+            probability=logged.probability,
+            label=logged.label,
+        )
+        for place in places
+    )
+
+
+def more_runs(site: Site, places: range) -> None:
+    run = site.live_run
+    added = Run.objects.bulk_create(
+        Run(
+            id=f"{place:032x}",
+            experiment=run.experiment,
+            name="copy",
+            state="finished",
+            solver="gd",
+            converged=False,
+            iterations=3,
+            dataset_name="d",
+            dataset_sha256="0" * 64,
+            dataset_rows=9,
+            artifact_sha256="0" * 64,
+            started_at=run.started_at,
+        )
+        for place in places
+    )
+    Metric.objects.bulk_create(
+        Metric(run=copy, key="epoch_train_loss", step=step, value=0.5)
+        for copy in added
+        for step in (1, 2, 3)
+    )
+
+
+LISTS: dict[str, Callable[[Site, range], None]] = {
+    "/": more_endpoints,
+    "/endpoints/raisin/": more_predictions,
+    "/endpoints/raisin/?period=30d": more_versions,
+    "/endpoints/raisin/versions/?archived": more_versions,
+    "/endpoints/raisin/versions/1/": more_versions,
+    "/endpoints/raisin/versions/2/review/?to=production": more_predictions,
+    "/endpoints/raisin/predictions/": more_predictions,
+    "/runs/": more_runs,
+    "/account/": more_endpoints,
+}
+
+
+@pytest.mark.parametrize("address", LISTS)
+def test_it_asks_as_often_for_many_as_for_few(
+    address: str, site: Site, alex: User, browse: Browse
+) -> None:
+    client = browse(alex)
+    counts = []
+    for places in (range(10), range(10, 300)):
+        LISTS[address](site, places)
+        with CaptureQueriesContext(connection) as asked:
+            assert client.get(address).status_code == 200
+        counts.append(len(asked))
+    assert counts[0] == counts[1] <= MOST, [query["sql"][:90] for query in asked]
