@@ -13,6 +13,7 @@ from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.functional import cached_property
 from django.utils.html import format_html
 
 from endpoints.models import (
@@ -52,10 +53,14 @@ class ReadOnlyAdmin(admin.ModelAdmin):
         return False
 
 
-class CountlessPaginator(Paginator):
-    """Never counts a log that grows without end; lists say "next" as long as rows come."""
+class BoundedPaginator(Paginator):
+    """Counts no further than a person would turn pages: the log grows without end."""
 
-    count = 1_000_000_000
+    most = 5_000
+
+    @cached_property
+    def count(self) -> int:
+        return int(self.object_list[: self.most].count())
 
 
 @admin.register(Endpoint)
@@ -294,7 +299,7 @@ class PredictionRequestAdmin(ReadOnlyAdmin):
     search_fields = ("=id",)
     show_full_result_count = False
     list_per_page = 50
-    paginator = CountlessPaginator
+    paginator = BoundedPaginator
 
     def get_exclude(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return () if request.user.has_perm("endpoints.view_inputs") else ("inputs",)

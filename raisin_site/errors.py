@@ -8,9 +8,6 @@ from django.views import csrf, defaults
 from endpoints.api import errors as api_errors
 from endpoints.api.errors import CsrfFailed, InternalError
 from endpoints.errors import DomainError, InvalidRequest
-from raisin_site.logging import request_id
-
-api_errors.current_request_id = request_id.get
 
 # Programs ask here; /v1, /v2 and the rest belong to the protocols of other model servers.
 FOR_PROGRAMS = ("api", "v1", "v2", "invocations", "ping")

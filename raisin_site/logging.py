@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-from contextvars import ContextVar
 from datetime import UTC, datetime
 
-request_id: ContextVar[str] = ContextVar("request_id", default="")
+from endpoints.correlation import request_id
 
 
 class JsonFormatter(logging.Formatter):

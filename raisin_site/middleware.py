@@ -9,7 +9,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from raisin_site.logging import request_id
+from endpoints.correlation import request_id
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 USABLE_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")

@@ -15,7 +15,7 @@ class LoginLink(LinkView):
     """A one-time link; one that no longer works leads to the login page, which says so."""
 
     def login_failed(self) -> HttpResponseRedirect:
-        return HttpResponseRedirect(f"{reverse('login')}?link=expired")
+        return HttpResponseRedirect(f"{reverse('login')}?link=invalid")
 
 
 urlpatterns = [

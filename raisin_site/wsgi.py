@@ -3,8 +3,30 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "raisin_site.settings")
-application = get_wsgi_application()
+CHARSET = re.compile(r";\s*charset\s*=[^;]*", re.IGNORECASE)
+
+Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+def in_utf8(application: Application) -> Application:
+    """Ignore a charset that a caller names: every body is UTF-8.
+
+    Django looks the name up before any middleware runs, and Python knows "charsets" that decompress
+    or fail; the caller would get an empty 500.
+    """
+
+    def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        environ["CONTENT_TYPE"] = CHARSET.sub("", environ.get("CONTENT_TYPE", ""))
+        return application(environ, start_response)
+
+    return answer
+
+
+application = in_utf8(get_wsgi_application())

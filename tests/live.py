@@ -93,8 +93,8 @@ class LiveSite:
         request = urllib.request.Request(self.url + path, data=data, headers=headers, method="POST")
         return send(request)
 
-    def get(self, path: str) -> tuple[int, dict[str, Any]]:
-        return send(urllib.request.Request(self.url + path))
+    def get(self, path: str, **headers: str) -> tuple[int, dict[str, Any]]:
+        return send(urllib.request.Request(self.url + path, headers=headers))
 
     def login_link(self) -> str:
         return str(self.manage_json("login_link")["login_url"])

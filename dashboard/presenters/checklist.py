@@ -11,7 +11,7 @@ from endpoints.errors import NoModel
 from endpoints.models import AlgorithmVersion, Feedback, PredictionRequest, Run, StatusChange
 from endpoints.services import serving
 
-TRAIN = "manage.py train --data raisin --endpoint raisin"
+TRAIN = ".venv/bin/python manage.py train --data raisin --endpoint raisin"
 
 
 @dataclass(frozen=True)

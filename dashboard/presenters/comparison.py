@@ -33,7 +33,6 @@ class Subject:
     metrics: Mapping[str, float]
     params: Mapping[str, str]
     weights: Mapping[str, float]
-    threshold: float | None
     problem: str = ""
 
 
@@ -190,15 +189,15 @@ def subjects_of(runs: Sequence[Run], titles: Mapping[str, str]) -> dict[str, Sub
 
 
 def missing(key: str, problem: str) -> Subject:
-    return Subject(key, f"run {key[:8]}", None, {}, {}, {}, None, problem)
+    return Subject(key, f"run {key[:8]}", None, {}, {}, {}, problem)
 
 
 def _subject(
     run: Run, titles: Mapping[str, str], numbers: Mapping[str, float], texts: Mapping[str, str]
 ) -> Subject:
     loaded = model.describe(run)
-    described = loaded.described
-    weights = {row["slot"]: row["weight"] for row in described.get("coefficients", ())}
+    rows = loaded.described.get("coefficients", ())
+    weights = {row["slot"]: row["weight"] for row in rows}
     return Subject(
         key=run.pk,
         title=titles.get(run.pk, run.name),
@@ -206,7 +205,6 @@ def _subject(
         metrics=numbers,
         params=texts,
         weights=weights,
-        threshold=described.get("threshold"),
         problem=loaded.problem,
     )
 

@@ -23,10 +23,6 @@ class Move:
     button: str
     style: str = "button-primary"
 
-    @property
-    def reason_required(self) -> bool:
-        return lifecycle.TRANSITIONS[self.verb].reason_required
-
 
 MOVES = {
     move.verb: move
@@ -108,8 +104,9 @@ def consequence(
 
 
 def needs_of(to: str) -> list[Need]:
-    """Return the permissions of the moves that lead to this status; any of them is enough."""
-    return [move.need for move in MOVES.values() if lifecycle.TRANSITIONS[move.verb].target == to]
+    """Return the permissions that lead to this status, any of which is enough; never none."""
+    targets = {move: lifecycle.TRANSITIONS[move.verb].target for move in MOVES.values()}
+    return [move.need for move, target in targets.items() if target == to] or [Need.PROMOTE]
 
 
 def changed_meanwhile(version: AlgorithmVersion) -> str:

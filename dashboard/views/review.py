@@ -144,7 +144,6 @@ def _show(request: HttpRequest, case: Case, move: Move, form: forms.ReviewForm) 
         "blocked": _is_blocked(case.endpoint, move, evidence),
         "request_note": case.version.status_changes.filter(verb="stage").first(),
         "comparison": _difference(case),
-        "columns": _columns(case),
     }
     return render(
         request, "dashboard/endpoint/review.html", context, status=422 if form.errors else 200
@@ -166,10 +165,6 @@ def _difference(case: Case) -> comparison.Comparison | None:
     if len(subjects) < 2:
         return None
     return comparison.Comparison(tuple(subjects.values()), base=live.run_id)
-
-
-def _columns(case: Case) -> list[AlgorithmVersion]:
-    return [version for version in (case.live, case.version) if version is not None]
 
 
 def _seen(case: Case) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from django.http import Http404, HttpResponse
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
+from endpoints.correlation import request_id
 from endpoints.errors import (
     DomainError,
     InvalidData,
@@ -66,10 +67,6 @@ class InternalError(DomainError):
     title = "Something went wrong on the server"
 
 
-# The site knows the request's id and puts its reader here, since this layer must not import it.
-current_request_id: Callable[[], str] = str
-
-
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     """Answer a known error; None leaves the rest to Django, which logs it and asks handler500."""
     known = as_domain_error(error)
@@ -98,7 +95,7 @@ def problem(error: DomainError) -> dict[str, Any]:
         "status": error.status,
         "detail": error.message,
         "errors": [_cell(cell) for cell in error.cells],
-        "request_id": current_request_id(),
+        "request_id": request_id.get(),
         "error_code": error.code.upper(),
         "message": error.message,
     }

@@ -74,7 +74,7 @@ def _converged(version: AlgorithmVersion) -> Gate:
     return Gate(
         "Solver converged",
         "warn",
-        f"The fit did not converge, so its weights and explanations are not final. {version.run.message}",
+        f"Its weights and explanations are not final: {version.run.message}.",
     )
 
 

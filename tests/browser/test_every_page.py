@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import uuid
 
 import pytest
 
@@ -30,7 +31,7 @@ PAGES = {
     "compare": "/runs/compare/?run={gd}&run={newton}&run={tuned}",
     "compare too few": "/runs/compare/",
     "account": "/account/",
-    "password": "/password_change/",
+    "password": "/account/password/",
     "admin": "/admin/",
     "admin versions": "/admin/endpoints/algorithmversion/",
     "admin endpoint form": "/admin/endpoints/endpoint/1/change/",
@@ -46,7 +47,7 @@ def filled(path: str, site: LiveSite) -> str:
         (prediction,) = connection.execute(
             "SELECT id FROM endpoints_predictionrequest WHERE row_count = 1 LIMIT 1"
         ).fetchone()
-    return path.format(gd=gd, newton=newton, tuned=tuned, prediction=prediction)
+    return path.format(gd=gd, newton=newton, tuned=tuned, prediction=uuid.UUID(prediction))
 
 
 @pytest.mark.parametrize(("theme", "width"), SIGHTS)
@@ -63,7 +64,7 @@ def test_it_is_accessible(
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("path", ["/login/", "/login/?link=expired", "/no-such-page/"])
+@pytest.mark.parametrize("path", ["/login/", "/login/?link=invalid", "/no-such-page/"])
 def test_pages_for_strangers_are_accessible(
     path: str, theme: str, demo_site: LiveSite, open_site: Open
 ) -> None:

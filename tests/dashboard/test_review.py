@@ -242,6 +242,8 @@ def test_it_refuses_who_may_not(raisin: Endpoint, dana: User, browse: Browse) ->
 
 def test_it_refuses_to_report_to_who_may_not(raisin: Endpoint, eve: User, browse: Browse) -> None:
     assert browse(eve).post(url(1, "production"), {"to": "production"}).status_code == 403
+    type(raisin.versions.get(number=2)).objects.filter(number=2).update(**{"status": "ab_testing"})
+    assert browse(eve).post(url(2, "ab_testing"), {"to": "ab_testing"}).status_code == 403
 
 
 def test_a_person_who_may_only_roll_back_can_do_it_and_submit_twice(

@@ -131,3 +131,12 @@ def test_the_demo_has_content_for_every_page(demo_site: LiveSite) -> None:
     assert facts["predictions"] == 2_000
     assert facts["feedback"] > 1_000
     assert facts["production"] != facts["staging"]
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "bz2_codec", "rot13", "utf-16", "no-such", ""])
+def test_a_charset_that_a_caller_names_is_ignored(demo_site: LiveSite, charset: str) -> None:
+    """Python knows "charsets" that decompress or fail, and Django looks them up."""
+    content_type = f"application/json; charset={charset}; a=b"
+    headers = {"Content-Type": content_type}
+    status, answer = demo_site.post(f"{PREDICT}?status=production", ROW, **headers)
+    assert (status, answer["status"]) == (200, "OK")
