@@ -9,7 +9,8 @@ from django.urls import reverse
 from dashboard.presenters import snippets
 from endpoints.errors import NoModel
 from endpoints.models import AlgorithmVersion, Feedback, PredictionRequest, Run, StatusChange
-from endpoints.services import serving
+from endpoints.models.prediction import Source
+from endpoints.services import demo, serving
 
 TRAIN = ".venv/bin/python manage.py train --data raisin --endpoint raisin"
 
@@ -35,8 +36,11 @@ class _Progress:
 
 
 def first_steps() -> list[Step]:
-    """Return the steps, or nothing once all are done: a label needs a prediction, and that a model."""
-    labelled = Feedback.objects.exists()
+    """Return the steps, or nothing once all are done: a label needs a prediction, and that a model.
+
+    What the demo brought counts for runs and versions, but asking and labelling is for people.
+    """
+    labelled = Feedback.objects.exclude(actor_name=demo.NAME).exists()
     if labelled and Run.objects.finished()[:2].count() == 2:
         return []
     progress = _progress()
@@ -66,7 +70,8 @@ def _newest_request(promoted: StatusChange | None) -> PredictionRequest | None:
     """Return the newest request to the endpoint that went live last; the log has no order of all."""
     if promoted is None:
         return None
-    return promoted.version.endpoint.requests.select_related("endpoint").first()
+    asked = promoted.version.endpoint.requests.exclude(source=Source.DEMO)
+    return asked.select_related("endpoint").first()
 
 
 def _train(progress: _Progress) -> Step:

@@ -89,6 +89,11 @@ class Endpoint(models.Model):
     def __str__(self) -> str:
         return self.name or self.slug
 
+    @property
+    def rests_on_synthetic_data(self) -> bool:
+        """Say whether a version that is not archived was trained on the Raisin stand-in."""
+        return self.versions.unarchived().filter(run__synthetic=True).exists()
+
 
 class Scope(models.TextChoices):
     PREDICT = "predict", "predict"

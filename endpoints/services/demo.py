@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from time import perf_counter_ns
+from typing import Any
 
 import numpy as np
 from django.db import transaction
@@ -23,11 +25,14 @@ from mlcore.datasets import Table
 from mlcore.split import splitmix64
 from mlcore.training import TrainingSpec, table_rows
 
+Clock = Callable[[], datetime]
+Settings = dict[str, Any]
 SLUG = "raisin"
+NAME = "demo"
 PREDICTIONS = 2_000
 LABELLED_SHARE = 0.8
 SEED = 7
-SPECS = (
+SPECS: tuple[tuple[str, Settings], ...] = (
     ("Gradient descent", {"solver": "gd"}),
     ("Newton", {"solver": "newton"}),
     ("Newton, threshold tuned for F1", {"solver": "newton", "threshold": "f1"}),
@@ -41,15 +46,16 @@ class Demo:
     table: Table
 
 
-def load(*, actor: Caller, now: datetime, say: Callable[[str], None]) -> Demo:
+def load(*, actor: Caller, clock: Clock, say: Callable[[str], None]) -> Demo:
     """Build the demo in an installation without a Raisin endpoint."""
     table = catalog.raisin_table()
     say(f"Data: {table.name}, {len(table.rows)} rows" + (" (SYNTHETIC)" if table.synthetic else ""))
+    now = clock()
     start = now - timedelta(days=7)
     endpoint = _endpoint(actor, start)
     versions = tuple(
-        _train(endpoint, table, name, settings, actor, start + timedelta(minutes=10 * position))
-        for position, (name, settings) in enumerate(SPECS)
+        _train(endpoint, table, spec, actor, _told(clock, start + timedelta(minutes=10 * position)))
+        for position, spec in enumerate(SPECS)
     )
     say(f"Trained and registered {len(versions)} runs")
     _decide(versions, actor, start)
@@ -68,30 +74,24 @@ def _endpoint(actor: Caller, now: datetime) -> Endpoint:
 
 
 def _train(
-    endpoint: Endpoint,
-    table: Table,
-    name: str,
-    settings: dict[str, str],
-    actor: Caller,
-    now: datetime,
+    endpoint: Endpoint, table: Table, named: tuple[str, Settings], actor: Caller, clock: Clock
 ) -> AlgorithmVersion:
+    name, settings = named
     job = TrainingJob(
         table=table,
-        spec=TrainingSpec(target="Class", positive="Besni", **settings),  # type: ignore[arg-type]
+        spec=TrainingSpec(target="Class", positive="Besni", **settings),
         experiment=SLUG,
         name=name,
         actor=actor,
     )
-    run = run_training(job, clock=_ticking(now)).run
-    return lifecycle.register(
-        run=run, endpoint=endpoint, actor=actor, now=now + timedelta(minutes=1)
-    )
+    run = run_training(job, clock=clock).run
+    return lifecycle.register(run=run, endpoint=endpoint, actor=actor, now=clock())
 
 
-def _ticking(start: datetime) -> Callable[[], datetime]:
-    """A clock that goes on by two seconds at each look."""
-    moments = iter(range(0, 1_000, 2))
-    return lambda: start + timedelta(seconds=next(moments))
+def _told(clock: Clock, start: datetime) -> Clock:
+    """A clock that is told another start, and goes on as the real one does."""
+    began = clock()
+    return lambda: start + (clock() - began)
 
 
 def _decide(versions: tuple[AlgorithmVersion, ...], actor: Caller, start: datetime) -> None:
@@ -163,7 +163,7 @@ def _log(
                     label=label,
                     correct=label == entry.label,
                     created_at=came,
-                    actor_name="demo",
+                    actor_name=NAME,
                 )
             )
     PredictionRequest.objects.bulk_create(entries, batch_size=200)
@@ -172,8 +172,9 @@ def _log(
 
 def _entry(version: AlgorithmVersion, rows: list[Row], moment: datetime) -> PredictionRequest:
     classifier = serving.load(version)
+    started = perf_counter_ns()
     columns = classifier.schema.read(rows)
     answer = Answer.of(version, classifier, classifier.score_columns(columns))
     entry = serving.log_entry(answer, columns, source=Source.DEMO, now=moment)
-    entry.latency_us = 300
+    entry.latency_us = (perf_counter_ns() - started) // 1_000
     return entry

@@ -164,10 +164,7 @@ def rollback_target(endpoint: Endpoint) -> AlgorithmVersion | None:
         elif change.verb == "roll_back":
             while stack and stack[-1].pk != change.version.pk:
                 stack.pop()
-    current = endpoint.versions.in_production().first()
-    usable = [
-        v for v in stack if v.status == Status.ARCHIVED and (current is None or v.pk != current.pk)
-    ]
+    usable = [version for version in stack if version.status == Status.ARCHIVED]
     return usable[-1] if usable else None
 
 

@@ -167,6 +167,7 @@ def live_versions(endpoints: Sequence[Endpoint]) -> list[AlgorithmVersion]:
     return list(
         AlgorithmVersion.objects.filter(endpoint__in=endpoints)
         .filter(status__in=("production", "staging", "ab_testing"))
+        .select_related("run")
         .annotate(status_since=Subquery(since))
         .order_by("-number")
     )

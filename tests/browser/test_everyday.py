@@ -43,7 +43,9 @@ def test_a_prediction_over_rest_can_be_labelled_on_its_page(
     page.get_by_role("radio", name="Kecimen").check()
     page.get_by_role("button", name="Save the label").click()
     expect(page.get_by_role("status").first).to_contain_text("Kecimen")
-    again = demo_site.post(f"/api/v1/requests/{answer['request_id']}/feedback", {"label": "Kecimen"})
+    again = demo_site.post(
+        f"/api/v1/requests/{answer['request_id']}/feedback", {"label": "Kecimen"}
+    )
     assert again[1]["outcome"] == "unchanged"
 
 

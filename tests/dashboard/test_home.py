@@ -8,7 +8,8 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from endpoints.models import Endpoint, Feedback, PredictionRequest
-from endpoints.services import feedback
+from endpoints.models.prediction import Source
+from endpoints.services import demo, feedback
 from tests import cast
 from tests.dashboard.conftest import Browse, Site
 from tests.dashboard.pages import assert_clean, text_of
@@ -77,3 +78,11 @@ def test_it_counts_the_last_day(raisin: Endpoint, eve: User, browse: Browse) -> 
 def test_an_endpoint_without_production_is_told(db: None, eve: User, browse: Browse) -> None:
     cast.an_endpoint("lonely")
     assert "no version answers" in text_of(browse(eve).get("/"))
+
+
+def test_what_the_demo_sent_leaves_asking_and_labelling_to_the_visitor(
+    site: Site, eve: User, browse: Browse
+) -> None:
+    PredictionRequest.objects.update(source=Source.DEMO)
+    Feedback.objects.update(actor_name=demo.NAME)
+    assert ticks(text_of(browse(eve).get("/"))) == [True] * 4 + [False] * 2

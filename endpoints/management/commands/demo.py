@@ -24,7 +24,7 @@ class Command(JsonCommand):
         if Endpoint.objects.filter(slug=demo.SLUG).exists():
             self.say("The demo is already here.")
         else:
-            demo.load(actor=Caller(user=admin), now=timezone.now(), say=self.say)
+            demo.load(actor=Caller(user=admin), clock=timezone.now, say=self.say)
         return self._facts(people.login_link(admin))
 
     def _facts(self, login_url: str) -> dict[str, Any]:
