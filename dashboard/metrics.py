@@ -9,6 +9,7 @@ from typing import Any
 from django.utils.html import format_html
 
 from dashboard import formats
+from mlcore.metrics import METRIC_DIRECTION
 
 SHARES = frozenset(
     {
@@ -35,16 +36,12 @@ LOSSES = frozenset(
         "nll",
     }
 )
+# Our own metrics know their direction; these are the names that other trackers use.
 HIGHER_IS_BETTER = frozenset(
     {
-        "accuracy",
         "balanced_accuracy",
-        "precision",
-        "recall",
         "sensitivity",
         "specificity",
-        "f1",
-        "roc_auc",
         "auc",
         "average_precision",
         "pr_auc",
@@ -56,7 +53,6 @@ HIGHER_IS_BETTER = frozenset(
 )
 LOWER_IS_BETTER = LOSSES | frozenset(
     {
-        "brier",
         "ece",
         "calibration_error",
         "error_rate",
@@ -104,7 +100,8 @@ def metric(value: Any, name: str) -> str:
 def direction(name: str) -> int:
     """+1 where higher is better, -1 where lower is, 0 where neither is."""
     base = base_name(name)
-    return (base in HIGHER_IS_BETTER) - (base in LOWER_IS_BETTER)
+    known = METRIC_DIRECTION.get(base, 0)
+    return known or (base in HIGHER_IS_BETTER) - (base in LOWER_IS_BETTER)
 
 
 def delta(name: str, change: float | None) -> str:

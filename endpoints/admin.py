@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlencode
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import LogEntry
@@ -31,8 +30,7 @@ from endpoints.models import (
     Tag,
 )
 from endpoints.services import keys
-from endpoints.services.access import Caller
-from mlcore.metrics import METRIC_DIRECTION
+from endpoints.services.access import Caller, Need
 
 admin.site.site_header = "Raisin administration"
 admin.site.site_title = "Raisin"
@@ -111,6 +109,12 @@ def version_link(version: AlgorithmVersion) -> str:
     return format_html('<a href="{}">{}</a>', url, version.label)
 
 
+def validation_metric(run: Run, name: str) -> float | None:
+    """Look among the metrics that the list has prefetched."""
+    key = f"validation_{name}"
+    return next((metric.value for metric in run.metrics.all() if metric.key == key), None)
+
+
 @admin.register(AlgorithmVersion)
 class AlgorithmVersionAdmin(ReadOnlyAdmin):
     list_display = (
@@ -135,41 +139,38 @@ class AlgorithmVersionAdmin(ReadOnlyAdmin):
     @admin.display(description="validation metric")
     def metric(self, version: AlgorithmVersion) -> str | None:
         name = version.endpoint.primary_metric
-        wanted = f"validation_{name}"
-        for metric in version.run.metrics.all():
-            if metric.key == wanted and name in METRIC_DIRECTION:
-                return f"{name} {metric.value:.4f}"
-        return None
+        value = validation_metric(version.run, name)
+        return None if value is None else f"{name} {value:.4f}"
 
     @admin.action(description="Review promotion…", permissions=["promote"])
     def review_promotion(
         self, request: HttpRequest, chosen: QuerySet[AlgorithmVersion]
     ) -> HttpResponse | None:
-        return self._review(request, chosen, {"to": "production"})
+        return self._review(request, chosen, "production")
 
     @admin.action(description="Review rollback…", permissions=["rollback"])
     def review_rollback(
         self, request: HttpRequest, chosen: QuerySet[AlgorithmVersion]
     ) -> HttpResponse | None:
-        return self._review(request, chosen, {"to": "production"})
+        return self._review(request, chosen, "production")
 
     @admin.action(description="Archive…", permissions=["archive"])
     def review_archive(
         self, request: HttpRequest, chosen: QuerySet[AlgorithmVersion]
     ) -> HttpResponse | None:
-        return self._review(request, chosen, {"to": "archived"})
+        return self._review(request, chosen, "archived")
 
     def has_promote_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("endpoints.promote_version")
+        return Caller(user=request.user).may(Need.PROMOTE)
 
     def has_rollback_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("endpoints.rollback_endpoint")
+        return Caller(user=request.user).may(Need.ROLL_BACK)
 
     def has_archive_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("endpoints.archive_version")
+        return Caller(user=request.user).may(Need.ARCHIVE)
 
     def _review(
-        self, request: HttpRequest, chosen: QuerySet[AlgorithmVersion], query: dict[str, str]
+        self, request: HttpRequest, chosen: QuerySet[AlgorithmVersion], to: str
     ) -> HttpResponse | None:
         versions = list(chosen[:2])
         if len(versions) != 1:
@@ -177,7 +178,7 @@ class AlgorithmVersionAdmin(ReadOnlyAdmin):
             return None
         version = versions[0]
         url = reverse("dashboard:review", args=[version.endpoint.slug, version.number])
-        return HttpResponseRedirect(f"{url}?{urlencode(query)}")
+        return HttpResponseRedirect(f"{url}?to={to}")
 
 
 @admin.register(StatusChange)
@@ -244,14 +245,12 @@ class RunAdmin(ReadOnlyAdmin):
 
     @admin.display(description="validation log loss")
     def log_loss(self, run: Run) -> str | None:
-        for metric in run.metrics.all():
-            if metric.key == "validation_log_loss":
-                return f"{metric.value:.4f}"
-        return None
+        value = validation_metric(run, "log_loss")
+        return None if value is None else f"{value:.4f}"
 
     @admin.action(description="Archive", permissions=["archive"])
     def archive(self, request: HttpRequest, chosen: QuerySet[Run]) -> None:
-        count = chosen.update(archived_at=timezone.now())
+        count = chosen.filter(archived_at=None).update(archived_at=timezone.now())
         self.message_user(request, f"{count} runs archived; nothing was deleted.")
 
     @admin.action(description="Restore", permissions=["archive"])
@@ -259,7 +258,7 @@ class RunAdmin(ReadOnlyAdmin):
         self.message_user(request, f"{chosen.update(archived_at=None)} runs restored.")
 
     def has_archive_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("endpoints.change_run")
+        return Caller(user=request.user).may(Need.TRAIN)
 
 
 @admin.register(Experiment)
@@ -302,7 +301,7 @@ class PredictionRequestAdmin(ReadOnlyAdmin):
     paginator = BoundedPaginator
 
     def get_exclude(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return () if request.user.has_perm("endpoints.view_inputs") else ("inputs",)
+        return () if Caller(user=request.user).may(Need.VIEW_INPUTS) else ("inputs",)
 
 
 @admin.register(Feedback)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 from django.views import csrf, defaults
 
 from endpoints.api import errors as api_errors
 from endpoints.api.errors import CsrfFailed, InternalError
+from endpoints.correlation import request_id
 from endpoints.errors import DomainError, InvalidRequest
 
 # Programs ask here; /v1, /v2 and the rest belong to the protocols of other model servers.
@@ -27,7 +29,11 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    return _answer(request, InternalError(OUR_FAULT)) or defaults.server_error(request)
+    """Render without the request: what the page shell asks for may be what failed."""
+    answer = _answer(request, InternalError(OUR_FAULT))
+    return answer or HttpResponse(
+        render_to_string("500.html", {"request_id": request_id.get()}), status=500
+    )
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

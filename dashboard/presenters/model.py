@@ -10,8 +10,7 @@ from typing import Any
 from dashboard import formats
 from dashboard.presenters import snippets
 from endpoints.models import Run
-from endpoints.services import gates
-from mlcore import artifact
+from endpoints.services import artifacts
 from mlcore.classifier import Classifier
 from mlcore.errors import ArtifactError
 from mlcore.explain import Coefficient, coefficients
@@ -73,8 +72,7 @@ def of_run(run: Run) -> Loaded:
     described = describe(run)
     if described.problem:
         return described
-    folder = gates.artifact_folder(run)
-    return replace(described, classifier=artifact.load(folder, sha256=run.artifact_sha256))
+    return replace(described, classifier=artifacts.load(run))
 
 
 def describe(run: Run) -> Loaded:
@@ -82,8 +80,7 @@ def describe(run: Run) -> Loaded:
     if not run.artifact_sha256:
         return Loaded(None, {}, "The run has no model.")
     try:
-        folder = gates.artifact_folder(run)
-        return Loaded(None, artifact.describe(folder, sha256=run.artifact_sha256))
+        return Loaded(None, artifacts.describe(run))
     except ArtifactError as error:
         return Loaded(None, {}, f"The stored model cannot be read: {error}.")
 
@@ -143,7 +140,7 @@ def column_weights(classifier: Classifier) -> list[float]:
 
 def files(run: Run) -> list[StoredFile]:
     """Return the artefact's files with the checksums that are stored beside them."""
-    folder = gates.artifact_folder(run)
+    folder = artifacts.folder(run)
     try:
         lines = (folder / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
         return [_stored(folder, *line.split(maxsplit=1)) for line in lines if line]

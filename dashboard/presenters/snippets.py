@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.conf import settings
+from django.urls import reverse
 
 from endpoints.models import Endpoint
 from mlcore.classifier import Classifier
@@ -50,11 +51,11 @@ def for_endpoint(endpoint: Endpoint, row: Mapping[str, float | str]) -> Snippets
 
 
 def predict_url(endpoint: Endpoint) -> str:
-    return f"{settings.RAISIN_URL}/api/v1/{endpoint.slug}/predict"
+    return settings.RAISIN_URL + reverse("api:predict", args=[endpoint.slug])
 
 
 def feedback_curl(endpoint: Endpoint, request_id: UUID | str, label: str) -> str:
-    url = f"{settings.RAISIN_URL}/api/v1/requests/{request_id}/feedback"
+    url = settings.RAISIN_URL + reverse("api:feedback", args=[request_id])
     return curl(url, {"label": label}, public=endpoint.public_predictions)
 
 

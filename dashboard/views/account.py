@@ -22,6 +22,7 @@ from endpoints.models import ApiKey
 from endpoints.services import access, keys
 
 THEME_COOKIE = "raisin_theme"
+THEMES = ("light", "dark")
 YEAR = 365 * 86_400
 
 
@@ -58,7 +59,7 @@ def revoke(request: HttpRequest, key_id: int) -> HttpResponse:
 def theme(request: HttpRequest) -> HttpResponse:
     response = redirect(came_from(request))
     chosen = request.POST.get("theme", "")
-    if chosen in ("light", "dark"):
+    if chosen in THEMES:
         response.set_cookie(
             THEME_COOKIE, chosen, max_age=YEAR, samesite="Lax", secure=settings.RAISIN_HTTPS
         )

@@ -13,17 +13,16 @@ from dashboard.presenters.comparison import Comparison, Subject
 from dashboard.views.shell import caller_of, page
 from endpoints.models import Run
 from endpoints.services import access
-from endpoints.services.access import Need
 
 MOST_RUNS = 6
 
 
 @page
 def compare(request: HttpRequest) -> HttpResponse:
-    access.require(caller_of(request), Need.READ)
+    visible = access.visible_runs(caller_of(request))
     asked = list(dict.fromkeys(key for key in request.GET.getlist("run") if key))
     keys = asked[:MOST_RUNS]
-    found = {run.pk: run for run in Run.objects.filter(pk__in=keys).select_related("experiment")}
+    found = {run.pk: run for run in visible.filter(pk__in=keys).select_related("experiment")}
     runs = [found[key] for key in keys if key in found]
     context: dict[str, object] = {"asked": len(asked), "most": MOST_RUNS, "keys": keys}
     if len(keys) >= 2:

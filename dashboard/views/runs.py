@@ -40,7 +40,6 @@ class RunRow:
 
 @page
 def runs(request: HttpRequest) -> HttpResponse:
-    access.require(caller_of(request), Need.READ)
     filtered = filter_runs(request)
     listing: Any = Paginator(filtered.qs, PAGE_SIZE).get_page(request.GET.get("page"))
     context = {
@@ -63,7 +62,6 @@ def runs(request: HttpRequest) -> HttpResponse:
 
 @page
 def download(request: HttpRequest) -> StreamingHttpResponse:
-    access.require(caller_of(request), Need.READ)
     header = ["run_id", "name", "experiment", "state", "solver", "converged", "iterations"]
     header += ["dataset", "dataset_sha256", "rows", "synthetic", *LISTED, "seconds", "started_at"]
     return downloads.answer(header, _csv_rows(filter_runs(request).qs), name="runs")
@@ -132,8 +130,8 @@ def restore(request: HttpRequest, run_id: str) -> HttpResponse:
 
 
 def find_run(caller: Caller, run_id: str) -> Run:
-    access.require(caller, Need.READ)
-    found = Run.objects.select_related("experiment", "created_by").filter(pk=run_id).first()
+    visible = access.visible_runs(caller)
+    found = visible.select_related("experiment", "created_by").filter(pk=run_id).first()
     if found is None:
         raise NotFound(f"There is no run {run_id[:32]}.")
     return found
@@ -141,7 +139,8 @@ def find_run(caller: Caller, run_id: str) -> Run:
 
 def filter_runs(request: HttpRequest) -> RunFilter:
     """Return the filtered runs; archived ones only where they are asked for."""
-    listed = Run.objects.select_related("experiment", "created_by")
+    visible = access.visible_runs(caller_of(request))
+    listed = visible.select_related("experiment", "created_by")
     shown = listed if "archived" in request.GET else listed.unarchived()
     return RunFilter(request.GET, queryset=shown)
 

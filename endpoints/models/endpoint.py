@@ -35,9 +35,6 @@ class GatePolicy(models.TextChoices):
 
 
 class EndpointQuerySet(models.QuerySet["Endpoint"]):
-    def public(self) -> EndpointQuerySet:
-        return self.filter(public_predictions=True)
-
     def answering(self) -> EndpointQuerySet:
         return self.filter(versions__status="production")
 

@@ -65,9 +65,6 @@ class Caller:
         return need in OPEN_TO_MEMBERS or self.user.has_perm(need.value)
 
 
-ANONYMOUS = Caller()
-
-
 def visible_endpoints(caller: Caller) -> EndpointQuerySet:
     """Return the endpoints whose existence the caller may know."""
     require(caller, Need.READ)

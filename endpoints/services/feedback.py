@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from django.db import IntegrityError, transaction
 
@@ -50,14 +50,23 @@ def record(
     *, request: PredictionRequest, label: str | int, row: int, actor: Caller, now: datetime
 ) -> Recorded:
     """Add a true label, a class's name or its index, for one row of a logged request."""
-    label = _class_name(serving.load(request.version).classes, label)
+    classes = serving.load(request.version).classes
+    name = _class_name(classes, label)
     if not 0 <= row < request.row_count:
         raise InvalidRequest(
             f"Row {row} is not in the request: it has {request.row_count}, counted from 0."
         )
     try:
         with transaction.atomic():
-            return _replace(request, label, row, actor, now)
+            return _replace(
+                request,
+                row,
+                label=name,
+                correct=classes[request.predictions[row]] == name,
+                created_at=now,
+                actor=actor.user,
+                actor_name=actor.name,
+            )
     except IntegrityError as error:
         raise Conflict(
             "Another label for this row arrived at the same moment. Send it again."
@@ -72,22 +81,12 @@ def _class_name(classes: Sequence[str], label: str | int) -> str:
     raise InvalidRequest(f"{shown(label)} is not a label; use {' or '.join(classes)}.")
 
 
-def _replace(
-    request: PredictionRequest, label: str, row: int, actor: Caller, now: datetime
-) -> Recorded:
+def _replace(request: PredictionRequest, row: int, *, label: str, **facts: Any) -> Recorded:
+    """Make this the row's current label. Facts: the new row's other fields."""
     present = request.feedback.filter(row=row, current=True).first()
     if present is not None and present.label == label:
         return Recorded(present, "unchanged")
     if present is not None:
         request.feedback.filter(pk=present.pk).update(current=False)
-    classes = serving.load(request.version).classes
-    added = Feedback.objects.create(
-        request=request,
-        row=row,
-        label=label,
-        correct=classes[request.predictions[row]] == label,
-        created_at=now,
-        actor=actor.user,
-        actor_name=actor.name,
-    )
+    added = Feedback.objects.create(request=request, row=row, label=label, **facts)
     return Recorded(added, "corrected" if present else "recorded")

@@ -6,14 +6,11 @@ Gates read models and artefacts; they change nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from django.conf import settings
-
-from endpoints.models import AlgorithmVersion, Run
+from endpoints.models import AlgorithmVersion
+from endpoints.services import artifacts
 from mlcore import artifact, datasets, training
-from mlcore.classifier import Classifier
 from mlcore.errors import ArtifactError, MlcoreError
 from mlcore.metrics import METRIC_DIRECTION
 
@@ -39,24 +36,11 @@ def evaluate(version: AlgorithmVersion) -> list[Gate]:
     return [smoke, _converged(version), _validation_metric(version)]
 
 
-def artifact_folder(version_or_run: AlgorithmVersion | Run) -> Path:
-    return Path(settings.RAISIN_HOME) / version_or_run.artifact_path
-
-
-def load(version: AlgorithmVersion) -> Classifier:
-    """Load a version's artefact and verify its SHA-256; raises ArtifactError."""
-    return artifact.load(artifact_folder(version), sha256=version.artifact_sha256)
-
-
-def describe_artifact(run: Run) -> dict[str, Any]:
-    return artifact.describe(artifact_folder(run))
-
-
 def smoke_test(version: AlgorithmVersion) -> Gate:
     """Reload the artefact from disk and score the probe rows that it carries."""
     name = "Artefact reload"
     try:
-        report = artifact.smoke_test(artifact_folder(version), sha256=version.artifact_sha256)
+        report = artifact.smoke_test(artifacts.folder(version), sha256=version.artifact_sha256)
     except ArtifactError as error:
         return Gate(name, "fail", f"The artefact cannot be used: {error}")
     return Gate(
@@ -86,9 +70,9 @@ def _validation_metric(version: AlgorithmVersion) -> Gate:
         return _not_run(name, "There is no production version to compare with.")
     metric = version.endpoint.primary_metric
     try:
-        holdout = datasets.read_csv(holdout_file(version.run))
-        ours = getattr(training.evaluate(load(version), holdout), metric)
-        theirs = getattr(training.evaluate(load(production), holdout), metric)
+        holdout = datasets.read_csv(artifacts.holdout_file(version.run))
+        ours = getattr(training.evaluate(artifacts.load(version), holdout), metric)
+        theirs = getattr(training.evaluate(artifacts.load(production), holdout), metric)
     except (MlcoreError, OSError) as error:
         return Gate(name, "warn", f"The two versions cannot be compared on the same rows: {error}")
     if ours is None or theirs is None:
@@ -112,10 +96,6 @@ def _verdict(
         f"{label} {ours:.4f}, {production.label} {theirs:.4f}",
         f"at most {endpoint.metric_tolerance:g} worse",
     )
-
-
-def holdout_file(run: Run) -> Path:
-    return Path(settings.RAISIN_HOME) / "runs" / run.id / "holdout.csv"
 
 
 def _not_run(name: str, why: str) -> Gate:

@@ -20,7 +20,7 @@ from endpoints.errors import Conflict, GateFailed, InvalidRequest, InvalidTransi
 from endpoints.models import AlgorithmVersion, Endpoint, Run, Status, StatusChange
 from endpoints.models.endpoint import GatePolicy
 from endpoints.models.run import RunState
-from endpoints.services import audit, gates
+from endpoints.services import artifacts, audit, gates
 from endpoints.services.access import Caller
 from endpoints.services.gates import Gate
 
@@ -82,7 +82,7 @@ def register(
         raise InvalidTransition(
             f"Run {run.short_id} is {run.state}; only a finished run has a model."
         )
-    artifact = gates.describe_artifact(run)
+    described = artifacts.describe(run)
     with _unless_overtaken(endpoint):
         highest = endpoint.versions.aggregate(highest=Max("number"))["highest"] or 0
         version = AlgorithmVersion.objects.create(
@@ -91,7 +91,7 @@ def register(
             run=run,
             artifact_path=run.artifact_path,
             artifact_sha256=run.artifact_sha256,
-            threshold=artifact["threshold"],
+            threshold=described["threshold"],
             converged=bool(run.converged),
             note=note,
             created_at=now,
@@ -153,7 +153,7 @@ def rollback_target(endpoint: Endpoint) -> AlgorithmVersion | None:
     """
     history = (
         StatusChange.objects.of(endpoint)
-        .filter(verb__in=("promote", "roll_back", "replace"))
+        .filter(verb__in=("promote", "roll_back"))
         .select_related("version__endpoint")
         .order_by("at", "id")
     )
@@ -161,7 +161,7 @@ def rollback_target(endpoint: Endpoint) -> AlgorithmVersion | None:
     for change in history:
         if change.verb == "promote":
             stack.append(change.version)
-        elif change.verb == "roll_back":
+        else:
             while stack and stack[-1].pk != change.version.pk:
                 stack.pop()
     usable = [version for version in stack if version.status == Status.ARCHIVED]
@@ -200,8 +200,8 @@ class _Overtaken(Exception):
 def _unless_overtaken(endpoint: Endpoint) -> Iterator[None]:
     """Change all or nothing; who comes second is told about the first, after his own traces are gone.
 
-    The new revision tells every server process to look again, and on PostgreSQL the row that
-    carries it makes rivals wait for one another.
+    The row that carries the revision makes rivals wait for one another on PostgreSQL, and a
+    grown revision tells whoever remembers the endpoint that something has changed.
     """
     try:
         with transaction.atomic():
@@ -243,7 +243,7 @@ def _record(
         verb,
         actor=decision.actor,
         endpoint=version.endpoint,
-        subject=str(version.label),
+        subject=version.label,
         now=decision.now,
         before={"status": source} if source else None,
         after={"status": version.status, "version": version.number},

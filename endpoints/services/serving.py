@@ -17,7 +17,7 @@ from typing import Self
 from endpoints.errors import InvalidRows, NoModel, NotFound
 from endpoints.models import AlgorithmVersion, Endpoint, PredictionRequest, Status
 from endpoints.models.prediction import Source
-from endpoints.services import gates, request_log
+from endpoints.services import artifacts, request_log
 from mlcore.classifier import Classifier, ScoreReport
 from mlcore.errors import ArtifactError, SchemaError
 from mlcore.schema import Columns
@@ -73,7 +73,7 @@ class ModelCache:
         key = version.artifact_sha256
         with self._lock:
             if key not in self._models:
-                self._models[key] = gates.load(version)
+                self._models[key] = artifacts.load(version)
                 while len(self._models) > self._size:
                     self._models.popitem(last=False)
             self._models.move_to_end(key)

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import os
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from pathlib import Path
-
-from django.conf import settings
 
 from endpoints.errors import InvalidData
 from endpoints.models import Experiment, Run
-from endpoints.services import gates, tracking
+from endpoints.services import artifacts, tracking
 from endpoints.services.access import Caller
-from mlcore import artifact
 from mlcore.datasets import Table
 from mlcore.errors import DataError, NotConvergedWarning
 from mlcore.solvers import Iteration
@@ -85,9 +79,7 @@ def _train(job: TrainingJob, on_iteration: Callable[[Iteration], None] | None) -
 
 def _keep(run: Run, result: TrainingResult) -> None:
     """Write the artefact and the holdout rows, then everything the run's pages show."""
-    run.artifact_path = f"runs/{run.id}/model"
-    run.artifact_sha256 = artifact.save(result, Path(settings.RAISIN_HOME) / run.artifact_path)
-    _write_holdout(gates.holdout_file(run), result.holdout)
+    artifacts.save(run, result)
     run.converged = result.report.converged
     run.iterations = result.report.iterations
     run.message = result.report.message
@@ -107,14 +99,3 @@ def _params(result: TrainingResult) -> dict[str, object]:
     if result.spec.solver == "newton":
         del params["lr"], params["epochs"]
     return params
-
-
-def _write_holdout(path: Path, holdout: Table) -> None:
-    draft = path.with_suffix(".draft")
-    with draft.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(holdout.header)
-        writer.writerows(holdout.rows)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)

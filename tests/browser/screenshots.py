@@ -1,6 +1,7 @@
-"""Takes a picture of every page of the demo: `python -m tests.browser.screenshots FOLDER`.
+"""Takes pictures of the demo's pages: `python -m tests.browser.screenshots FOLDER [PAGE ...]`.
 
-`docs/screenshots/endpoint.png` is its "endpoint light 1280", cut to the window.
+All pages are taken in full. Pages that are named are cut to the window: `endpoint` makes the
+picture of the README, docs/screenshots/endpoint.png.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def take(browser: Browser, site: LiveSite, folder: Path, wanted: list[str]) -> N
             page.goto(site.url + filled(PAGES[name], site))
             page.wait_for_load_state("networkidle")
             page.screenshot(
-                path=folder / f"{name} {theme} {width}.png".replace(" ", "-"), full_page=True
+                path=folder / f"{name} {theme} {width}.png".replace(" ", "-"), full_page=not wanted
             )
         context.close()
 

@@ -26,25 +26,33 @@ MOST = 15
 
 
 def more_endpoints(site: Site, places: range) -> None:
-    Endpoint.objects.bulk_create(
+    added = Endpoint.objects.bulk_create(
         Endpoint(slug=f"e{place:03}", name=f"Endpoint {place}") for place in places
+    )
+    AlgorithmVersion.objects.bulk_create(
+        a_version(endpoint, 1, site.live_run, status="production") for endpoint in added
+    )
+
+
+def a_version(
+    endpoint: Endpoint, number: int, run: Run, status: str = "testing"
+) -> AlgorithmVersion:
+    return AlgorithmVersion(
+        endpoint=endpoint,
+        number=number,
+        status=status,
+        run=run,
+        artifact_path=run.artifact_path,
+        artifact_sha256=run.artifact_sha256,
+        threshold=0.5,
+        converged=True,
     )
 
 
 def more_versions(site: Site, places: range) -> None:
     now = timezone.now()
-    first = AlgorithmVersion.objects.get(endpoint=site.endpoint, number=1)
     added = AlgorithmVersion.objects.bulk_create(
-        AlgorithmVersion(
-            endpoint=site.endpoint,
-            number=place + 10,
-            run=first.run,
-            artifact_path=first.artifact_path,
-            artifact_sha256=first.artifact_sha256,
-            threshold=0.5,
-            converged=True,
-        )
-        for place in places
+        a_version(site.endpoint, place + 10, site.live_run) for place in places
     )
     StatusChange.objects.bulk_create(
         StatusChange(version=version, verb="register", to_status="testing", actor_name="x", at=now)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.http import HttpResponse
 from django.test import Client
 
 from endpoints.models import AlgorithmVersion, Endpoint, StatusChange
-from endpoints.services import lifecycle
-from endpoints.services.gates import artifact_folder
+from endpoints.services import artifacts, lifecycle
 from endpoints.services.lifecycle import Decision
 from tests import cast
 from tests.dashboard.conftest import Browse
@@ -202,7 +199,7 @@ def test_the_page_of_a_change_that_is_done_says_so(
 
 
 def break_artifact(version: AlgorithmVersion) -> None:
-    path: Path = artifact_folder(version) / "weights.npz"
+    path = artifacts.folder(version) / "weights.npz"
     path.write_bytes(path.read_bytes()[:-1])
 
 

@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 from django.http import HttpResponse
 
 from endpoints.models import Endpoint
-from endpoints.services import gates, lifecycle
+from endpoints.services import artifacts, lifecycle
 from endpoints.services.lifecycle import Decision
 from tests import cast
 from tests.dashboard.conftest import Browse
@@ -70,7 +70,7 @@ def test_a_version_shows_what_it_is(raisin: Endpoint, eve: User, browse: Browse)
     assert all(part in said for part in parts)
     assert "MajorAxisLength" in said
     assert "Python 3.1" in said
-    assert gates.load(raisin.versions.get(number=1)).classes == ("Kecimen", "Besni")
+    assert artifacts.load(raisin.versions.get(number=1)).classes == ("Kecimen", "Besni")
     assert_clean(response)
 
 
@@ -90,7 +90,7 @@ def test_a_version_without_its_files_still_has_a_page(
     raisin: Endpoint, eve: User, browse: Browse
 ) -> None:
     version = raisin.versions.get(number=1)
-    (gates.artifact_folder(version) / "model.json").unlink()
+    (artifacts.folder(version) / "model.json").unlink()
     response = browse(eve).get("/endpoints/raisin/versions/1/")
     assert response.status_code == 200
     assert "The stored model cannot be read" in text_of(response)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from django.http import HttpRequest, HttpResponse
 from django.test import Client
+from django.urls import path
+
+from raisin_site import urls as site_urls
 
 PATHS = ["/", "/login/", "/healthz", "/no-such-page", "/api/v1/endpoints", "/api/v1/nothing/here"]
 
@@ -29,3 +33,21 @@ def test_a_harmless_request_id_is_kept(client: Client) -> None:
 def test_another_request_id_is_replaced(client: Client, given: str) -> None:
     response = client.get("/login/", headers={"X-Request-ID": given})
     assert response["X-Request-ID"] != given
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("address", ["/no-such-page", "/broken"])
+@pytest.mark.urls("tests.raisin_site.test_headers")
+def test_an_error_page_names_the_request_id(client: Client, address: str) -> None:
+    client.raise_request_exception = False
+    response = client.get(address, headers={"X-Request-ID": "trace-7"})
+    assert response.status_code == (500 if address == "/broken" else 404)
+    assert "Request id <code>trace-7</code>" in response.text
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    raise RuntimeError("a fault of ours")
+
+
+urlpatterns = [path("broken", broken), *site_urls.urlpatterns]
+handler404, handler500 = site_urls.handler404, site_urls.handler500

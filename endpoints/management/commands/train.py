@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import slugify
 from tqdm import tqdm
@@ -78,14 +79,18 @@ class Command(JsonCommand):
             f"  {data['rows']} rows, {data['features']} features; validation accuracy "
             f"{validation['accuracy']:.4f}, ROC AUC {validation['roc_auc'] or float('nan'):.4f}, "
             f"log loss {validation['log_loss']:.4f}",
-            f"  {settings.RAISIN_URL}/runs/{facts['run_id']}/",
+            f"  {page('run', facts['run_id'])}",
         ]
         if facts["version"]:
             lines.append(
                 f"Registered as v{facts['version']} of “{facts['endpoint']}”: "
-                f"{settings.RAISIN_URL}/endpoints/{facts['endpoint']}/versions/{facts['version']}/"
+                f"{page('version', facts['endpoint'], facts['version'])}"
             )
         return "\n".join(lines)
+
+
+def page(name: str, *place: object) -> str:
+    return f"{settings.RAISIN_URL}{reverse(f'dashboard:{name}', args=place)}"
 
 
 def threshold(text: str) -> float | str:

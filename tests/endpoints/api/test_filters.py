@@ -10,7 +10,7 @@ from django.http import QueryDict
 from endpoints.filters import PredictionFilter
 from endpoints.models import Endpoint, PredictionRequest
 from endpoints.services import feedback
-from endpoints.services.access import ANONYMOUS
+from endpoints.services.access import Caller
 from tests.cast import ROW, THEN, prediction
 
 pytestmark = pytest.mark.django_db
@@ -22,7 +22,7 @@ def two(raisin: Endpoint) -> list[PredictionRequest]:
     small = prediction(raisin, rows=[ROW | {"Area": 1, "Perimeter": 1}])
     large = prediction(raisin, now=THEN + timedelta(hours=1))
     logged = [PredictionRequest.objects.get(pk=answer.request_id) for answer in (small, large)]
-    feedback.record(request=logged[0], label="Kecimen", row=0, actor=ANONYMOUS, now=THEN)
+    feedback.record(request=logged[0], label="Kecimen", row=0, actor=Caller(), now=THEN)
     return logged
 
 

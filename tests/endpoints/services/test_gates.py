@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from endpoints.models import AlgorithmVersion, Endpoint
-from endpoints.services import gates
+from endpoints.services import artifacts, gates
 from mlcore import datasets, training
 
 pytestmark = pytest.mark.django_db
@@ -29,9 +29,9 @@ def with_tolerance(
 def difference(endpoint: Endpoint, metric: str) -> float:
     """Recompute by hand how much better v2 is than v1 on the holdout rows of v2."""
     first, second = endpoint.versions.order_by("number")
-    holdout = datasets.read_csv(gates.holdout_file(second.run))
-    ours = getattr(training.evaluate(gates.load(second), holdout), metric)
-    theirs = getattr(training.evaluate(gates.load(first), holdout), metric)
+    holdout = datasets.read_csv(artifacts.holdout_file(second.run))
+    ours = getattr(training.evaluate(artifacts.load(second), holdout), metric)
+    theirs = getattr(training.evaluate(artifacts.load(first), holdout), metric)
     return float(ours - theirs)
 
 
@@ -75,7 +75,7 @@ def test_without_production_the_metric_gate_has_not_run(raisin: Endpoint) -> Non
 
 def test_missing_holdout_rows_are_a_warning_with_the_cause(raisin: Endpoint) -> None:
     version = raisin.versions.get(number=2)
-    path = gates.holdout_file(version.run)
+    path = artifacts.holdout_file(version.run)
     moved = path.rename(path.with_suffix(".away"))
     try:
         found = gate(version, "Validation metric")
@@ -87,7 +87,7 @@ def test_missing_holdout_rows_are_a_warning_with_the_cause(raisin: Endpoint) -> 
 
 def test_a_changed_artefact_fails_the_reload(raisin: Endpoint) -> None:
     version = raisin.versions.get(number=2)
-    model = gates.artifact_folder(version) / "model.json"
+    model = artifacts.folder(version) / "model.json"
     good = model.read_bytes()
     model.write_bytes(good.replace(b"Class", b"Klass"))
     try:

@@ -6,7 +6,7 @@ import pytest
 
 from endpoints.errors import GateFailed, InvalidTransition
 from endpoints.models import Endpoint, StatusChange
-from endpoints.services import gates, lifecycle
+from endpoints.services import artifacts, lifecycle
 from tests.endpoints.services.decisions import decision
 
 pytestmark = pytest.mark.django_db
@@ -67,7 +67,7 @@ def test_it_passes_over_a_version_that_left_the_archive(promoted: Endpoint) -> N
 
 
 def test_it_refuses_an_artefact_that_no_longer_loads(promoted: Endpoint) -> None:
-    weights = gates.artifact_folder(promoted.versions.get(number=1)) / "weights.npz"
+    weights = artifacts.folder(promoted.versions.get(number=1)) / "weights.npz"
     good = weights.read_bytes()
     weights.write_bytes(good[:-1])
     try:
