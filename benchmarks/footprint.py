@@ -19,18 +19,9 @@ import urllib.request
 from pathlib import Path
 
 from benchmarks.common import Bar, report
-from tests.live import LiveSite, answers, free_port
+from tests.live import ROW, LiveSite, answers, free_port
 
 FORBIDDEN = frozenset({"pandas", "sklearn", "polars"})
-ROW = {
-    "Area": 87524,
-    "MajorAxisLength": 442.2460114,
-    "MinorAxisLength": 253.291155,
-    "Eccentricity": 0.819738392,
-    "ConvexArea": 90546,
-    "Extent": 0.758650579,
-    "Perimeter": 1184.04,
-}
 PAGES = (
     "/",
     "/endpoints/raisin/?period=30d",

@@ -34,19 +34,11 @@ from endpoints.services.serving import Answer, Question, Row
 from endpoints.services.training import TrainingJob, run_training
 from mlcore.datasets import Table, synthetic_raisin
 from mlcore.training import TrainingSpec
+from tests.live import ROW
 
 THEN = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 REASON = "the best of the candidates"
 SYSTEM = Caller(system="dana")
-ROW: dict[str, float] = {
-    "Area": 87524,
-    "MajorAxisLength": 442.2460114,
-    "MinorAxisLength": 253.291155,
-    "Eccentricity": 0.819738392,
-    "ConvexArea": 90546,
-    "Extent": 0.758650579,
-    "Perimeter": 1184.04,
-}
 
 ANALYST = ("view_inputs", "try_endpoint")
 SCIENTIST = (*ANALYST, "add_run", "add_endpoint", "register_version", "stage_version")

@@ -20,6 +20,16 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 START_TIMEOUT = 60.0
+# The first grain of the data set.
+ROW: dict[str, float] = {
+    "Area": 87524,
+    "MajorAxisLength": 442.2460114,
+    "MinorAxisLength": 253.291155,
+    "Eccentricity": 0.819738392,
+    "ConvexArea": 90546,
+    "Extent": 0.758650579,
+    "Perimeter": 1184.04,
+}
 
 
 @dataclass

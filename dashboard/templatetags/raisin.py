@@ -42,22 +42,13 @@ STATES: dict[str, tuple[str, str, str]] = {
     "ab_testing": ("⇄", "A/B test", "ab_testing"),
     "production": ("●", "Production", "production"),
     "archived": ("▣", "Archived", "archived"),
-    "scheduled": ("○", "Scheduled", "testing"),
-    "queued": ("○", "Queued", "testing"),
     "running": ("◔", "Running", "info"),
     "finished": ("✓", "Finished", "ok"),
-    "done": ("✓", "Done", "ok"),
     "failed": ("✕", "Failed", "alert"),
-    "killed": ("✕", "Stopped", "watch"),
-    "cancelled": ("–", "Cancelled", "archived"),
     "pass": ("✓", "Pass", "ok"),
     "warn": ("!", "Warning", "watch"),
     "fail": ("✕", "Fail", "alert"),
     "not_run": ("–", "Not run", "archived"),
-    "healthy": ("●", "Healthy", "ok"),
-    "watch": ("◐", "Watch", "watch"),
-    "alert": ("▲", "Alert", "alert"),
-    "no_data": ("○", "No data", "archived"),
 }
 NOTICE_ICONS = {"success": "ok", "ok": "ok", "warning": "warn", "watch": "warn", "error": "fail"}
 
@@ -90,13 +81,6 @@ def when(context: template.Context, moment: datetime | None) -> str:
 def dash(value: Any) -> Any:
     """The value, or the sign for none; zero is a value."""
     return formats.MISSING if value is None or value == "" else value
-
-
-@register.filter
-def short_id(value: Any) -> str:
-    if not value:
-        return formats.MISSING
-    return format_html('<code class="mono" title="{}">{}</code>', value, str(value)[:8])
 
 
 @register.inclusion_tag("_partials/line_chart.html")

@@ -152,9 +152,3 @@ def test_a_state_is_a_glyph_and_a_word(status, glyph, word) -> None:
 def test_an_unknown_state_is_still_readable_and_escaped() -> None:
     assert raisin.status_badge("half_done").endswith("Half done</span>")
     assert "<script>" not in raisin.status_badge("<script>")
-
-
-def test_an_id_is_cut_to_eight_characters_with_the_whole_in_its_title() -> None:
-    assert raisin.short_id("0123456789abcdef") == (
-        '<code class="mono" title="0123456789abcdef">01234567</code>'
-    )

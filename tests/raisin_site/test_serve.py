@@ -11,19 +11,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.footprint import FORBIDDEN, loaded_modules, proportional_memory
-from tests.live import LiveSite, free_port
+from tests.live import ROW, LiveSite, free_port
 
 pytestmark = pytest.mark.process
 
-ROW = {
-    "Area": 87524,
-    "MajorAxisLength": 442.2460114,
-    "MinorAxisLength": 253.291155,
-    "Eccentricity": 0.819738392,
-    "ConvexArea": 90546,
-    "Extent": 0.758650579,
-    "Perimeter": 1184.04,
-}
 PREDICT = "/api/v1/raisin/predict"
 
 

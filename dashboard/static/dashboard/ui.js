@@ -202,7 +202,7 @@ function options(figure, box, data) {
     width: box.clientWidth,
     height: box.clientHeight,
     legend: { show: false },
-    padding: [data.marks.length ? 20 : 10, 10, 0, 0],
+    padding: [data.marks.length ? 20 : 10, 26, 0, xKind === "time" ? 14 : 0],
     cursor: { y: false, points: { size: 7, fill: surface }, drag: { x: true, y: false } },
     tzDate: (seconds) => window.uPlot.tzDate(new Date(seconds * 1000), figure.dataset.zone),
     scales: { x: { time: xKind === "time" }, y },

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import slugify
 from tqdm import tqdm
 
+from endpoints.errors import InvalidRequest
 from endpoints.management.base import JsonCommand, ensure_prepared
 from endpoints.models import AlgorithmVersion
 from endpoints.services import catalog, lifecycle
@@ -102,14 +103,14 @@ def read_table(data: str) -> Table:
     if data == "raisin" and not path.exists():
         return catalog.raisin_table()
     if not path.is_file():
-        raise CommandError(f"There is no file “{data}”.")
+        raise InvalidRequest(f"There is no file “{data}”.")
     return datasets.read_csv(path)
 
 
 def spec_from(options: Mapping[str, Any]) -> TrainingSpec:
     target = options["target"] or ("Class" if options["data"] == "raisin" else "")
     if not target:
-        raise CommandError("Name the column to predict: --target COLUMN.")
+        raise InvalidRequest("Name the column to predict: --target COLUMN.")
     columns = options["columns"]
     return TrainingSpec(
         target=target,
