@@ -26,22 +26,11 @@ from mlcore import (
 )
 from mlcore.arrays import FloatArray
 from mlcore.loss import sigmoid
+from tests.mlcore.problems import RAISIN_MLE
 
 FOLDS = 5
 LAMBDA = 0.01
 SEED = 7
-
-# statsmodels, Logit on the standardised columns, tolerance 1e-14; the intercept last.
-MLE = (
-    19.531093429568,
-    -5.170794102869,
-    -4.550828872596,
-    -0.351221087298,
-    -16.660538598195,
-    -0.036488483651,
-    9.885781171582,
-    0.689716631419,
-)
 
 Predict = Callable[[FloatArray], FloatArray]
 Fit = Callable[[FloatArray, FloatArray], Predict]
@@ -107,7 +96,7 @@ def fit_sklearn(X: FloatArray, y: FloatArray) -> Predict:
 def largest_difference_from_the_mle(X: FloatArray, y: FloatArray) -> float:
     Z = (X - X.mean(axis=0)) / X.std(axis=0)
     fitted = newton(Z, y, settings=NewtonSettings(lambda_=0.0))
-    return float(np.abs(np.append(fitted.weights, fitted.intercept) - MLE).max())
+    return float(np.abs(np.append(fitted.weights, fitted.intercept) - RAISIN_MLE).max())
 
 
 def main() -> None:

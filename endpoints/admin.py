@@ -8,7 +8,8 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin.models import LogEntry
 from django.core.paginator import Paginator
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
@@ -29,7 +30,7 @@ from endpoints.models import (
     StatusChange,
     Tag,
 )
-from endpoints.services import keys
+from endpoints.services import audit, keys
 from endpoints.services.access import Caller, Need
 
 admin.site.site_header = "Raisin administration"
@@ -76,8 +77,31 @@ class EndpointAdmin(admin.ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Endpoint]:
         day_ago = timezone.now() - timedelta(days=1)
-        recent = Count("requests", filter=Q(requests__created_at__gte=day_ago))
-        return super().get_queryset(request).annotate(recent=recent).prefetch_related("versions")
+        # A subquery an endpoint reads the index of the last day; a join would read the whole log.
+        recent = (
+            PredictionRequest.objects.filter(endpoint=OuterRef("pk"))
+            .since(day_ago)
+            .order_by()
+            .values("endpoint")
+            .annotate(count=Count("*"))
+            .values("count")
+        )
+        endpoints = super().get_queryset(request).prefetch_related("versions")
+        return endpoints.annotate(recent=Coalesce(Subquery(recent), 0))
+
+    def save_model(self, request: HttpRequest, obj: Endpoint, form: Any, change: bool) -> None:
+        """Keep who loosened a gate or opened an endpoint, as every other change that matters."""
+        super().save_model(request, obj, form, change)
+        changed = form.changed_data
+        audit.record(
+            "change" if change else "create",
+            actor=Caller(user=request.user),
+            endpoint=obj,
+            subject=f"endpoint {obj.slug}",
+            now=timezone.now(),
+            before={name: form.initial.get(name) for name in changed} if change else None,
+            after={name: form.cleaned_data[name] for name in changed},
+        )
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: Endpoint | None = None

@@ -32,18 +32,20 @@ def calls(tree: ast.AST) -> list[ast.Call]:
 
 
 def assigns_status(source: str) -> bool:
-    """Find `x.status = ...`, and `update(status=...)`, which writes it without an assignment."""
+    """Find `x.status = ...`, and the calls that write it without an assignment."""
     tree = ast.parse(source)
-    for node in ast.walk(tree):
-        targets = node.targets if isinstance(node, ast.Assign) else []
-        if any(isinstance(target, ast.Attribute) and target.attr == "status" for target in targets):
-            return True
-    return any(
-        isinstance(call.func, ast.Attribute)
-        and call.func.attr in {"update", "update_or_create"}
-        and any(keyword.arg == "status" for keyword in call.keywords)
-        for call in calls(tree)
+    stored = (n for n in ast.walk(tree) if isinstance(n, ast.Attribute) and n.attr == "status")
+    return any(isinstance(node.ctx, ast.Store) for node in stored) or any(
+        writes_status(call) for call in calls(tree)
     )
+
+
+def writes_status(call: ast.Call) -> bool:
+    """Find `update(status=...)`, `bulk_update(versions, ["status"])` and `setattr(v, "status", x)`."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else ast.unparse(call.func)
+    if name in {"update", "update_or_create"}:
+        return any(keyword.arg == "status" for keyword in call.keywords)
+    return name in {"bulk_update", "setattr"} and "'status'" in ast.unparse(call)
 
 
 def reaches_for_endpoints(source: str) -> bool:
@@ -67,7 +69,14 @@ def test_only_the_lifecycle_assigns_a_status() -> None:
 
 
 @pytest.mark.parametrize(
-    "source", ["version.status = 'production'", "Version.objects.filter(pk=1).update(status='x')"]
+    "source",
+    [
+        "version.status = 'production'",
+        "before, version.status = version.status, 'production'",
+        "Version.objects.filter(pk=1).update(status='x')",
+        "Version.objects.bulk_update(versions, ['status'])",
+        "setattr(version, 'status', 'x')",
+    ],
 )
 def test_the_search_for_status_finds(source: str) -> None:
     assert assigns_status(source)

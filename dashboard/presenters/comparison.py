@@ -105,7 +105,11 @@ class Comparison:
 
     @property
     def weights_differ(self) -> bool:
-        return any(row.largest_change for row in self.weights)
+        """Say whether any weight changed; one that only some of them have did."""
+        return any(
+            row.largest_change or any(cell.value is None for cell in row.cells)
+            for row in self.weights
+        )
 
     @property
     def top_weights(self) -> list[NumberRow]:

@@ -20,6 +20,7 @@ WORDS = {
     "archive": "archived",
     "restore": "restored to testing",
     "create": "created",
+    "change": "changed",
     "create_key": "created",
     "revoke_key": "revoked",
 }

@@ -13,8 +13,9 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 
-from endpoints.errors import DomainError, NotAllowed, NotFound
+from endpoints.errors import DomainError, NoModel, NotAllowed, NotFound
 from endpoints.services.access import Caller
+from mlcore.errors import ArtifactError
 
 View = Callable[..., HttpResponseBase]
 
@@ -29,13 +30,19 @@ def page(view: View) -> View:
             return view(request, *args, **kwargs)
         except (NotFound, NotAllowed) as error:
             return problem(request, error)
+        except ArtifactError as error:
+            return refused(request, NoModel(f"The artefact cannot be used: {error}"))
         except DomainError as error:
-            if request.method != "POST":
-                return problem(request, error)
-            messages.error(request, error.message)
-            return redirect(request.get_full_path())
+            return refused(request, error)
 
     return wrapped
+
+
+def refused(request: HttpRequest, error: DomainError) -> HttpResponse:
+    if request.method != "POST":
+        return problem(request, error)
+    messages.error(request, error.message)
+    return redirect(request.get_full_path())
 
 
 def problem(request: HttpRequest, error: DomainError) -> HttpResponse:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib.auth.models import User
 
-from dashboard.presenters.comparison import Comparison, best_of
+from dashboard.presenters.comparison import Comparison, Subject, best_of
 from tests import cast
 from tests.dashboard.conftest import Browse, Site
 from tests.dashboard.pages import assert_clean, text_of
@@ -44,6 +44,12 @@ def test_weights_are_ordered_by_their_difference(site: Site, eve: User, browse: 
     changes = [row.largest_change for row in response.context["comparison"].weights]
     assert len(changes) == 7
     assert changes == sorted(changes, reverse=True)
+
+
+def test_weights_of_other_columns_are_not_the_same() -> None:
+    ours, theirs = (Subject(key, key, None, {}, {}, {key: 0.5}) for key in ("Area", "Extent"))
+    assert Comparison((ours, theirs), base="Area").weights_differ
+    assert not Comparison((ours, ours), base="Area").weights_differ
 
 
 def test_another_run_can_be_the_base(site: Site, eve: User, browse: Browse) -> None:

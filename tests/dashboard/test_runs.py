@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.http import HttpResponse
 
 from endpoints.models import AlgorithmVersion, Endpoint, Event, Metric, Run
+from endpoints.services import artifacts
 from tests import cast
 from tests.dashboard.conftest import Browse, Site
 from tests.dashboard.pages import assert_clean, read, text_of
@@ -159,6 +160,15 @@ def test_it_refuses_to_register_a_failed_run(site: Site, dana: User, browse: Bro
         f"/runs/{failed_run().pk}/register/", {"endpoint": "raisin"}, follow=True
     )
     assert "only a finished run has a model" in text_of(response)
+    assert AlgorithmVersion.objects.count() == 2
+
+
+def test_it_refuses_to_register_a_broken_artefact(site: Site, dana: User, browse: Browse) -> None:
+    (artifacts.folder(site.other_run) / "model.json").write_text("{}")
+    response = browse(dana).post(
+        f"/runs/{site.other_run.pk}/register/", {"endpoint": "raisin"}, follow=True
+    )
+    assert "The artefact cannot be used" in text_of(response)
     assert AlgorithmVersion.objects.count() == 2
 
 

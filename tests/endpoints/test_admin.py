@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
-from endpoints.models import AlgorithmVersion, ApiKey, Endpoint, PredictionRequest, Run
+from endpoints.models import AlgorithmVersion, ApiKey, Endpoint, Event, PredictionRequest, Run
 from tests import cast
 
 pytestmark = pytest.mark.django_db
@@ -77,6 +80,25 @@ def test_an_endpoint_with_versions_cannot_be_deleted(
     raisin: Endpoint, admin_client: Client
 ) -> None:
     assert admin_client.post(url("endpoint", "delete", raisin.pk)).status_code == 403
+
+
+def test_it_records_who_loosened_a_gate(raisin: Endpoint, admin_client: Client) -> None:
+    page = url("endpoint", "change", raisin.pk)
+    form = admin_client.get(page).context["adminform"].form
+    done = admin_client.post(page, form.initial | {"gate_policy": "warn"})
+    assert done.status_code == 302
+    event = Event.objects.filter(verb="change").get()
+    assert (event.actor_name, event.subject) == ("admin", "endpoint raisin")
+    assert (event.before, event.after) == ({"gate_policy": "block"}, {"gate_policy": "warn"})
+
+
+def test_it_counts_the_requests_of_the_last_day(raisin: Endpoint, admin_client: Client) -> None:
+    now = timezone.now()
+    for hours in (1, 2, 30):
+        cast.prediction(raisin, now=now - timedelta(hours=hours))
+    lonely = cast.an_endpoint("lonely")
+    found = admin_client.get(url("endpoint")).context["cl"].queryset
+    assert {endpoint.pk: endpoint.recent for endpoint in found} == {raisin.pk: 2, lonely.pk: 0}
 
 
 def test_inputs_are_for_those_who_may_see_them(raisin: Endpoint) -> None:

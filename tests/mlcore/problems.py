@@ -12,6 +12,18 @@ from mlcore.arrays import FloatArray, column_moments
 BREAST_CANCER_COLUMNS = [0, 1, 4, 6, 8, 9]
 """mean radius, texture, smoothness, concavity, symmetry, fractal dimension"""
 
+RAISIN_MLE = [
+    19.531093429568,
+    -5.170794102869,
+    -4.550828872596,
+    -0.351221087298,
+    -16.660538598195,
+    -0.036488483651,
+    9.885781171582,
+    0.689716631419,
+]
+"""statsmodels, Logit on the standardised columns of all 900 rows, tolerance 1e-14; the intercept last."""
+
 
 def standardised(X: FloatArray) -> FloatArray:
     moments = column_moments(X)

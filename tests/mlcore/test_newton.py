@@ -18,22 +18,13 @@ from mlcore.arrays import FloatArray
 from mlcore.loss import logits, objective, pointwise, sigmoid
 from tests.mlcore.problems import (
     BREAST_CANCER_COLUMNS,
+    RAISIN_MLE,
     breast_cancer_problem,
     raisin_problem,
     random_problem,
     standardised,
 )
 
-RAISIN_MLE = [
-    19.531093429568,
-    -5.170794102869,
-    -4.550828872596,
-    -0.351221087298,
-    -16.660538598195,
-    -0.036488483651,
-    9.885781171582,
-    0.689716631419,
-]
 RAISIN_C1 = [
     0.482061812043,
     0.57183141015,

@@ -171,9 +171,16 @@ def test_it_refuses_settings_that_make_no_sense(
     assert message
 
 
-def test_it_refuses_a_missing_file() -> None:
-    with pytest.raises(CommandError, match="There is no file"):
-        call_command("train", "--data", "no.csv", "--target", "kind")
+def test_it_refuses_a_missing_file(capsys: pytest.CaptureFixture[str]) -> None:
+    message, facts = failure(capsys, "--data", "no.csv", "--target", "kind")
+    assert "There is no file" in message
+    assert facts["code"] == "invalid_request"
+
+
+def test_it_asks_for_the_column_to_predict(trees: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    message, facts = failure(capsys, "--data", str(trees))
+    assert "--target COLUMN" in message
+    assert facts["error"] in message
 
 
 def test_it_refuses_a_reserved_endpoint(trees: Path, capsys: pytest.CaptureFixture[str]) -> None:
