@@ -27,9 +27,11 @@ test: test-sqlite test-postgres  ## Every test: on SQLite, and on PostgreSQL whe
 test-sqlite: setup-dev
 	$(BIN)/python -m pytest
 
+# The rest of tests/browser looks at how pages are drawn, which does not depend on the database.
 test-postgres: setup-dev
 	@if $(BIN)/python -m tests.postgres "$(POSTGRES_URL)"; then \
-	  DATABASE_URL="$(POSTGRES_URL)" $(BIN)/python -m pytest tests/endpoints tests/dashboard tests/raisin_site; \
+	  DATABASE_URL="$(POSTGRES_URL)" $(BIN)/python -m pytest tests/endpoints tests/dashboard tests/raisin_site \
+	    tests/browser/test_promotion.py tests/browser/test_everyday.py; \
 	else echo "No PostgreSQL answers at $(POSTGRES_URL); its tests are left out"; test -z "$$RAISIN_TEST_STRICT"; fi
 
 browser: setup-dev  ## The browser tests alone, in Chromium.

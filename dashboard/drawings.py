@@ -187,7 +187,7 @@ def signed_bar(value: float | None, largest: float) -> str:
     return svg(
         (200, 16),
         title=formats.signed(number),
-        description="towards class 1" if number > 0 else "away from class 1",
+        description="towards the positive class" if number > 0 else "away from the positive class",
         body=body,
         css="bar stretch",
     )

@@ -102,7 +102,7 @@ class RegisterForm(forms.Form):
         max_length=64,
         required=False,
         validators=[refuse_reserved_slug],
-        help_text="Part of its address: small letters, digits and hyphens. It cannot be changed.",
+        help_text="Part of its address: letters, digits, hyphens and underscores. It cannot be changed.",
     )
     new_name = forms.CharField(label="Name", max_length=120, required=False)
     note = forms.CharField(

@@ -6,6 +6,7 @@ first 20), so that a file is mended in one go.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +23,8 @@ from mlcore.table import MISSING, Table, parse_number
 NUMBER_SHARE = 0.9
 MOST_LEVELS = 100
 _MOST_ERRORS = 20
-_TRUE = ("1", "true", "yes")
+_TRUE = ("1", "1.0", "true", "yes")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+(,\d+)+")
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +73,11 @@ def _infer_column(name: str, cells: Sequence[str]) -> Column:
     numbers = sum(parse_number(cell) is not None for cell in present)
     if numbers >= NUMBER_SHARE * len(present):
         return Column(name, "number")
+    if sum(_DECIMAL_COMMA.fullmatch(cell) is not None for cell in present) > len(present) / 2:
+        raise DataError(
+            f'column "{name}" holds numbers with commas, such as {present[0]}; '
+            "write a decimal point and no thousands separator"
+        )
     levels = tuple(sorted(set(present)))
     if len(levels) > MOST_LEVELS:
         raise DataError(

@@ -163,6 +163,9 @@ def _prepare(spec: TrainingSpec, table: Table) -> _Data:
     names = feature_names(table, target=spec.target, chosen=spec.columns)
     classes = infer_classes(table, target=spec.target, positive=spec.positive)
     y = read_target(table, target=spec.target, classes=classes)
+    for label, count in zip(classes, (len(y) - y.sum(), y.sum()), strict=True):
+        if count < 2:
+            raise DataError(f'class "{label}" of "{spec.target}" has a single row; a split needs 2')
     kinds = infer_columns(table, names)
     cells = read_cells(kinds, table)
     train_rows, validation_rows = stratified_split(y, test_size=spec.test_size, seed=spec.seed)

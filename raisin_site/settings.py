@@ -102,7 +102,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
             "transaction_mode": "IMMEDIATE",
             "init_command": (
                 "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA temp_store=MEMORY;"
-                "PRAGMA journal_size_limit=67108864;PRAGMA cache_size=-4000"
+                "PRAGMA journal_size_limit=67108864;PRAGMA cache_size=-2000"
             ),
         },
     }

@@ -14,6 +14,8 @@ from raisin_site import errors
 class LoginLink(LinkView):
     """A one-time link; one that no longer works leads to the login page, which says so."""
 
+    http_method_names = ("get",)  # a HEAD, as previews of links send it, must not use the link up
+
     def login_failed(self) -> HttpResponseRedirect:
         return HttpResponseRedirect(f"{reverse('login')}?link=invalid")
 

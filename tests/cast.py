@@ -80,7 +80,7 @@ def trained_run(
     *, name: str = "", experiment: str = "raisin", by: User | None = None, **spec: Any
 ) -> Run:
     """Return a finished run on the synthetic rows; each spec (of TrainingSpec) is trained once."""
-    recipe = TrainingSpec(target="Class", positive="Besni", **spec)
+    recipe = TrainingSpec(**{"target": "Class", "positive": "Besni"} | spec)
     if recipe not in _kept:
         _kept[recipe] = _train(recipe)
     kept = _kept[recipe]

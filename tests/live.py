@@ -1,4 +1,7 @@
-"""A real site for tests: the demo in an empty folder, served by a real process on a free port."""
+"""A real site for tests: the demo in an empty folder, served by a real process on a free port.
+
+It keeps its data in SQLite, or in a new PostgreSQL database where DATABASE_URL names such a server.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,24 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
+import psycopg
 import pytest
+from psycopg.rows import dict_row
+
+from tests.postgres import fresh_database
 
 ROOT = Path(__file__).resolve().parent.parent
 START_TIMEOUT = 60.0
@@ -40,6 +50,7 @@ class LiveSite:
     port: int
     process: subprocess.Popen[bytes] | None = None
     demo: dict[str, Any] = field(default_factory=dict)
+    database_url: str = ""
 
     @property
     def url(self) -> str:
@@ -53,7 +64,8 @@ class LiveSite:
             if not key.startswith(("RAISIN_", "DJANGO_", "DATABASE_", "COV_"))
             or key == "RAISIN_CSV"
         }
-        return kept | {"RAISIN_HOME": str(self.home), "RAISIN_URL": self.url}
+        database = {"DATABASE_URL": self.database_url} if self.database_url else {}
+        return kept | database | {"RAISIN_HOME": str(self.home), "RAISIN_URL": self.url}
 
     def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "manage.py", *arguments]
@@ -106,6 +118,17 @@ class LiveSite:
     def get(self, path: str, **headers: str) -> tuple[int, dict[str, Any]]:
         return send(urllib.request.Request(self.url + path, headers=headers))
 
+    def query(self, sql: str, params: Sequence[object] = ()) -> list[dict[str, Any]]:
+        """Read the database past the site. Placeholders are %s; JSON and UUIDs differ, so CAST them."""
+        if self.database_url:
+            with psycopg.connect(self.database_url, row_factory=dict_row) as connection:
+                return connection.execute(sql, params).fetchall()
+        file = f"file:{self.home / 'raisin.sqlite3'}?mode=ro"
+        plain = [value.hex if isinstance(value, UUID) else value for value in params]
+        with closing(sqlite3.connect(file, uri=True)) as connection:
+            connection.row_factory = sqlite3.Row
+            return [dict(row) for row in connection.execute(sql.replace("%s", "?"), plain)]
+
     def login_link(self) -> str:
         return str(self.manage_json("login_link")["login_url"])
 
@@ -132,11 +155,22 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@contextmanager
+def live_site(home: Path) -> Iterator[LiveSite]:
+    """An empty site, not yet started, on the kind of database that the tests run on."""
+    with ExitStack() as stack:
+        site = LiveSite(home, free_port())
+        server = os.environ.get("DATABASE_URL", "")
+        if server.startswith(("postgres://", "postgresql://")):
+            site.database_url = stack.enter_context(fresh_database(server))
+        stack.callback(site.stop)
+        yield site
+
+
 @pytest.fixture(scope="session")
 def demo_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSite]:
     """The demo, served; shared by all tests that change nothing that another one looks at."""
-    site = LiveSite(tmp_path_factory.mktemp("live"), free_port())
-    site.demo = site.manage_json("demo")
-    site.start()
-    yield site
-    site.stop()
+    with live_site(tmp_path_factory.mktemp("live")) as site:
+        site.demo = site.manage_json("demo")
+        site.start()
+        yield site

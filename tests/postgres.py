@@ -1,10 +1,15 @@
-"""Says by its exit code whether a PostgreSQL server answers at the given URL."""
+"""PostgreSQL for tests: whether a server answers at a URL (also by exit code), and a new database on it."""
 
 from __future__ import annotations
 
+import secrets
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import psycopg
+from psycopg import sql
 
 
 def answers(url: str) -> bool:
@@ -13,6 +18,24 @@ def answers(url: str) -> bool:
     except psycopg.OperationalError:
         return False
     return True
+
+
+@contextmanager
+def fresh_database(server_url: str) -> Iterator[str]:
+    """Make an empty database, yield its URL, and drop it whoever is still connected."""
+    name = f"raisin_live_{secrets.token_hex(8)}"
+    # template1 would have to be free of other sessions, and several tests may run at once.
+    execute(server_url, "CREATE DATABASE {} TEMPLATE template0", name)
+    try:
+        yield urlsplit(server_url)._replace(path=f"/{name}").geturl()
+    finally:
+        execute(server_url, "DROP DATABASE {} WITH (FORCE)", name)
+
+
+def execute(server_url: str, statement: str, database: str) -> None:
+    """Run it outside a transaction, as CREATE and DROP DATABASE must be."""
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(sql.SQL(statement).format(sql.Identifier(database)))
 
 
 if __name__ == "__main__":

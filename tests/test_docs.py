@@ -80,7 +80,9 @@ def test_every_error_code_is_documented(code: str, docs: str) -> None:
 
 def cell_codes() -> list[str]:
     sources = [path.read_text() for path in (ROOT / "mlcore").glob("*.py")]
-    return sorted(set(re.findall(r'"((?:missing|unknown|wrong|not)_[a-z]+)"', "".join(sources))))
+    return sorted(
+        set(re.findall(r'"((?:missing|unknown|wrong|not|bad)_[a-z]+)"', "".join(sources)))
+    )
 
 
 @pytest.mark.parametrize("code", cell_codes())

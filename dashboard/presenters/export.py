@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 
-from dashboard.presenters import downloads
+from endpoints import downloads
 from endpoints.errors import NoModel
 from endpoints.models import AlgorithmVersion, Endpoint, Feedback, PredictionRequest
 from endpoints.services import serving
@@ -15,7 +15,7 @@ from endpoints.services import serving
 CHUNK = 500
 FACTS = (
     "request_id", "row", "time", "version", "source", "probability", "threshold", "prediction",
-    "label", "correct", "latency_ms",
+    "true_label", "correct", "latency_ms",
 )  # fmt: skip
 
 

@@ -21,6 +21,8 @@ WORDS = {
     "restore": "restored to testing",
     "create": "created",
     "change": "changed",
+    "pause": "paused",
+    "resume": "resumed",
     "create_key": "created",
     "revoke_key": "revoked",
 }

@@ -46,7 +46,8 @@ def endpoint(request: HttpRequest, slug: str) -> HttpResponse:
         "threshold": live.threshold if live else None,
         **example(found, live),
     }
-    return render(request, "dashboard/endpoint/overview.html", context)
+    part = "_traffic" if request.htmx else "overview"
+    return render(request, f"dashboard/endpoint/{part}.html", context)
 
 
 def requests_chart(endpoint: Endpoint, period: Period, traffic: Traffic) -> charts.LineChart | None:

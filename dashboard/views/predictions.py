@@ -14,8 +14,9 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 
 from dashboard.forms import LabelForm
-from dashboard.presenters import downloads, explanation, export, keyset, snippets
+from dashboard.presenters import explanation, export, keyset, snippets
 from dashboard.views.shell import caller_of, page
+from endpoints import downloads
 from endpoints.errors import InvalidRequest, NoModel, NotFound
 from endpoints.filters import PredictionFilter
 from endpoints.models import Endpoint, Feedback, PredictionRequest

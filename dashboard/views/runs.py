@@ -16,9 +16,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from dashboard.forms import RegisterForm
-from dashboard.presenters import comparison, curves, downloads, model
+from dashboard.presenters import comparison, curves, model
 from dashboard.presenters.checklist import TRAIN
 from dashboard.views.shell import caller_of, page
+from endpoints import downloads
 from endpoints.errors import NotFound
 from endpoints.filters import SOLVERS, RunFilter
 from endpoints.models import AlgorithmVersion, Endpoint, Metric, Run

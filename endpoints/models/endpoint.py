@@ -44,7 +44,8 @@ class Endpoint(models.Model):
         max_length=64,
         unique=True,
         validators=[refuse_reserved_slug],
-        help_text="Part of the URL: /api/v1/<slug>/predict. It cannot be changed later.",
+        help_text="Part of the URL, /api/v1/<slug>/predict; it cannot be changed later. "
+        "Letters, digits, hyphens and underscores.",
     )
     name = models.CharField(max_length=120)
     description = models.TextField(blank=True, help_text="The question that its models answer.")
@@ -65,7 +66,10 @@ class Endpoint(models.Model):
     revision = models.PositiveIntegerField(
         default=0,
         editable=False,
-        help_text="Grows with every change of serving; tells a server process to look again.",
+        help_text="Grows with every change of serving; its row is the lock among rivals.",
+    )
+    paused_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Callers get 503 until it is resumed."
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     created_by = models.ForeignKey(

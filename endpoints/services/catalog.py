@@ -10,11 +10,12 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from endpoints.errors import InvalidRequest
-from endpoints.models import Endpoint
-from endpoints.services import audit
+from endpoints.models import AlgorithmVersion, Endpoint
+from endpoints.services import artifacts, audit
 from endpoints.services.access import Caller
 from mlcore import datasets
 from mlcore.datasets import Table
+from mlcore.errors import ArtifactError
 
 
 def create_endpoint(
@@ -36,6 +37,30 @@ def create_endpoint(
         endpoint.save(force_insert=True)
         audit.record("create", actor=actor, endpoint=endpoint, subject=f"endpoint {slug}", now=now)
     return endpoint
+
+
+def refuse_unusable_slug(slug: str) -> None:
+    """Say what is wrong with a slug before a training is spent on it."""
+    if not slug:
+        raise InvalidRequest("The file's name makes no slug; name the endpoint with --endpoint.")
+    if Endpoint.objects.filter(slug=slug).exists():
+        return
+    try:
+        Endpoint(slug=slug, name=slug).clean_fields()
+    except ValidationError as error:
+        raise InvalidRequest(f"“{slug}” is no usable slug. {' '.join(error.messages)}") from error
+
+
+def positive_class(*, slug: str, target: str, table: Table) -> str | None:
+    """Return the class that 1 means at the endpoint today, if this table has it."""
+    production = AlgorithmVersion.objects.in_production().filter(endpoint__slug=slug).first()
+    if production is None or target not in table.header:
+        return None
+    try:
+        positive = artifacts.load(production).classes[1]
+    except ArtifactError:
+        return None
+    return positive if positive in table.cells(target) else None
 
 
 def get_or_create_endpoint(*, slug: str, actor: Caller, now: datetime) -> Endpoint:

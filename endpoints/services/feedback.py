@@ -15,6 +15,7 @@ from endpoints.models import Feedback, PredictionRequest
 from endpoints.services import access, serving
 from endpoints.services.access import Caller, Need
 from mlcore.errors import shown
+from mlcore.table import parse_number
 
 UNKNOWN = "There is no prediction with this request id."
 Outcome = Literal["recorded", "unchanged", "corrected"]
@@ -52,10 +53,7 @@ def record(
     """Add a true label, a class's name or its index, for one row of a logged request."""
     classes = serving.load(request.version).classes
     name = _class_name(classes, label)
-    if not 0 <= row < request.row_count:
-        raise InvalidRequest(
-            f"Row {row} is not in the request: it has {request.row_count}, counted from 0."
-        )
+    check_row(request, row)
     try:
         with transaction.atomic():
             return _replace(
@@ -73,11 +71,27 @@ def record(
         ) from error
 
 
+def check_row(request: PredictionRequest, row: int) -> None:
+    if not 0 <= row < request.row_count:
+        raise InvalidRequest(
+            f"Row {row} is not in the request: it has {request.row_count}, counted from 0."
+        )
+
+
+def check_label(request: PredictionRequest, label: str | int) -> str:
+    """Return the name of the class that is meant by a label of this request."""
+    return _class_name(serving.load(request.version).classes, label)
+
+
 def _class_name(classes: Sequence[str], label: str | int) -> str:
-    if isinstance(label, int) and 0 <= label < len(classes):
-        return classes[label]
+    """Return the class that is meant; a number is a class of that value, else a class's index."""
     if label in classes:
         return str(label)
+    values = [parse_number(name) for name in classes]
+    if isinstance(label, int) and label in values:
+        return classes[values.index(label)]
+    if isinstance(label, int) and values == [None, None] and 0 <= label < len(classes):
+        return classes[label]
     raise InvalidRequest(f"{shown(label)} is not a label; use {' or '.join(classes)}.")
 
 

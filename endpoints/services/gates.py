@@ -11,7 +11,8 @@ from typing import Literal
 from endpoints.models import AlgorithmVersion
 from endpoints.services import artifacts
 from mlcore import artifact, datasets, training
-from mlcore.errors import ArtifactError, MlcoreError
+from mlcore.classifier import Classifier
+from mlcore.errors import ArtifactError, MlcoreError, listed
 from mlcore.metrics import METRIC_DIRECTION
 
 Verdict = Literal["pass", "warn", "fail", "not_run"]
@@ -33,7 +34,7 @@ def evaluate(version: AlgorithmVersion) -> list[Gate]:
     smoke = smoke_test(version)
     if smoke.verdict == "fail":
         return [smoke, _not_run("Validation metric", "The artefact does not load.")]
-    return [smoke, _converged(version), _validation_metric(version)]
+    return [smoke, _same_question(version), _converged(version), _validation_metric(version)]
 
 
 def smoke_test(version: AlgorithmVersion) -> Gate:
@@ -52,6 +53,48 @@ def smoke_test(version: AlgorithmVersion) -> Gate:
     )
 
 
+def _same_question(version: AlgorithmVersion) -> Gate:
+    """Callers must not notice: the same columns are asked for, and 1 means the same class."""
+    name = "Schema and classes"
+    production = _production(version)
+    if production is None:
+        return _not_run(name, "There is no production version to compare with.")
+    try:
+        ours, theirs = artifacts.load(version), artifacts.load(production)
+    except ArtifactError as error:
+        return Gate(name, "warn", f"The two versions cannot be compared: {error}")
+    problems = _differences(ours, theirs)
+    if problems:
+        return Gate(name, "fail", f"Callers of {production.label} would break: {problems}.")
+    return Gate(
+        name,
+        "pass",
+        f"It asks for the columns of {production.label} and answers with the same classes.",
+        f"{len(ours.schema.columns)} columns, positive class {ours.classes[1]}",
+    )
+
+
+def _differences(ours: Classifier, theirs: Classifier) -> str:
+    problems = []
+    if ours.classes != theirs.classes:
+        problems.append(
+            f"probabilities would be of “{ours.classes[1]}” instead of “{theirs.classes[1]}”"
+        )
+    asked, known = (
+        {column.name: column.kind for column in c.schema.columns} for c in (ours, theirs)
+    )
+    new, gone = sorted(asked.keys() - known.keys()), sorted(known.keys() - asked.keys())
+    changed = sorted(name for name in asked.keys() & known.keys() if asked[name] != known[name])
+    problems += [f"new columns {listed(new)}"] if new else []
+    problems += [f"columns no longer known {listed(gone)}"] if gone else []
+    problems += [f"other kinds of {listed(changed)}"] if changed else []
+    return "; ".join(problems)
+
+
+def _production(version: AlgorithmVersion) -> AlgorithmVersion | None:
+    return version.endpoint.versions.in_production().exclude(pk=version.pk).first()
+
+
 def _converged(version: AlgorithmVersion) -> Gate:
     if version.converged:
         return Gate("Solver converged", "pass", "The weights are at the optimum.")
@@ -65,7 +108,7 @@ def _converged(version: AlgorithmVersion) -> Gate:
 def _validation_metric(version: AlgorithmVersion) -> Gate:
     """Compare candidate and production on the candidate's holdout rows."""
     name = "Validation metric"
-    production = version.endpoint.versions.in_production().exclude(pk=version.pk).first()
+    production = _production(version)
     if production is None:
         return _not_run(name, "There is no production version to compare with.")
     metric = version.endpoint.primary_metric

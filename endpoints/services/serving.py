@@ -87,9 +87,11 @@ models = ModelCache(LOADED_MODELS)
 def predict(question: Question, *, clock: Callable[[], datetime]) -> Answer:
     """Answer and log one request of one row or many.
 
-    Raises NotFound or NoModel (no such version), InvalidRows with one cell error per bad cell.
+    Raises NoModel (paused, or nothing can answer), NotFound (no such version), InvalidRows with one
+    cell error per bad cell.
     """
     started = perf_counter_ns()
+    refuse_paused(question.endpoint)
     version = choose_version(question)
     classifier = load(version)
     try:
@@ -101,6 +103,14 @@ def predict(question: Question, *, clock: Callable[[], datetime]) -> Answer:
     entry.latency_us = (perf_counter_ns() - started) // 1_000
     request_log.write(entry)
     return answer
+
+
+def refuse_paused(endpoint: Endpoint) -> None:
+    """Names the role and no person: at a public endpoint anybody reads the message."""
+    if endpoint.paused_at is not None:
+        raise NoModel(
+            f"“{endpoint.slug}” is paused. Ask somebody who may promote its versions to resume it."
+        )
 
 
 def choose_version(question: Question) -> AlgorithmVersion:

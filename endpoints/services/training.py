@@ -7,16 +7,18 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from endpoints.errors import InvalidData
+from endpoints.errors import InvalidData, InvalidRequest
 from endpoints.models import Experiment, Run
 from endpoints.services import artifacts, tracking
 from endpoints.services.access import Caller
 from mlcore.datasets import Table
-from mlcore.errors import DataError, NotConvergedWarning
+from mlcore.errors import DataError, NotConvergedWarning, shown
 from mlcore.solvers import Iteration
 from mlcore.training import TrainingResult, TrainingSpec, train
 
 Clock = Callable[[], datetime]
+LONGEST_NAME = 120
+LONGEST_CLASS = 200
 SOLVER_NAMES = {"newton": "Newton", "gd": "Gradient descent"}
 
 
@@ -41,9 +43,11 @@ def run_training(
     job: TrainingJob, *, clock: Clock, on_iteration: Callable[[Iteration], None] | None = None
 ) -> TrainedRun:
     """Train and track. A failure leaves a failed run that says why; bad data raises InvalidData."""
+    _check_names(job)
     run = _open(job, clock())
     try:
         result = _train(job, on_iteration)
+        _check_classes(result)
         _keep(run, result)
     except DataError as error:
         tracking.fail(run, message=str(error), now=clock())
@@ -68,6 +72,23 @@ def _open(job: TrainingJob, now: datetime) -> Run:
         started_at=now,
         created_by=job.actor.user,
     )
+
+
+def _check_names(job: TrainingJob) -> None:
+    for word, text in (("experiment", job.experiment), ("run's name", job.name)):
+        if len(text) > LONGEST_NAME:
+            raise InvalidRequest(
+                f"The {word} has {len(text)} characters; {LONGEST_NAME} is the most."
+            )
+
+
+def _check_classes(result: TrainingResult) -> None:
+    """The log and the labels keep class names."""
+    for name in result.classifier.classes:
+        if len(name) > LONGEST_CLASS:
+            raise DataError(
+                f"the class {shown(name)} has {len(name)} characters; {LONGEST_CLASS} is the most"
+            )
 
 
 def _train(job: TrainingJob, on_iteration: Callable[[Iteration], None] | None) -> TrainingResult:

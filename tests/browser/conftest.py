@@ -19,7 +19,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from tests.live import LiveSite, free_port
+from tests.live import LiveSite, live_site
 
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
 FLAGS = [
@@ -172,8 +172,7 @@ def logged_in(
 @pytest.fixture
 def own_demo(tmp_path: Path) -> Iterator[LiveSite]:
     """A demo of one's own, for stories that change what is in production."""
-    site = LiveSite(tmp_path, free_port())
-    site.demo = site.manage_json("demo")
-    site.start()
-    yield site
-    site.stop()
+    with live_site(tmp_path) as site:
+        site.demo = site.manage_json("demo")
+        site.start()
+        yield site

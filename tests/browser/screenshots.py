@@ -6,8 +6,8 @@ picture of the README, docs/screenshots/endpoint.png.
 
 from __future__ import annotations
 
+import argparse
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def take(browser: Browser, site: LiveSite, folder: Path, wanted: list[str]) -> N
         )
         page = context.new_page()
         page.goto(site.login_link())
-        for name in wanted or [name for name in PAGES if not name.startswith("admin")]:
+        for name in wanted or PAGES:
             page.goto(site.url + filled(PAGES[name], site))
             page.wait_for_load_state("networkidle")
             page.screenshot(
@@ -38,7 +38,11 @@ def take(browser: Browser, site: LiveSite, folder: Path, wanted: list[str]) -> N
 
 
 def main() -> None:
-    folder, wanted = Path(sys.argv[1]), sys.argv[2:]
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("pages", nargs="*", choices=[[], *PAGES], metavar="PAGE")
+    options = parser.parse_args()
+    folder, wanted = options.folder, options.pages
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
         site = LiveSite(Path(home), free_port())

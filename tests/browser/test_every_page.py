@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 import uuid
 
 import pytest
+from django.contrib import admin
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Open
 from tests.live import LiveSite
@@ -19,6 +20,7 @@ PAGES = {
     "version": f"{BASE}versions/2/",
     "version unconverged": f"{BASE}versions/1/",
     "review promotion": f"{BASE}versions/3/review/?to=production",
+    "review rollback": f"{BASE}versions/1/review/?to=production",
     "review archive": f"{BASE}versions/3/review/?to=archived",
     "predictions": f"{BASE}predictions/",
     "predictions none": f"{BASE}predictions/?probability_min=0.5&probability_max=0.5",
@@ -28,39 +30,109 @@ PAGES = {
     "runs none": "/runs/?q=nothing-is-called-so",
     "run": "/runs/{newton}/",
     "run unconverged": "/runs/{gd}/",
+    "register": "/runs/{newton}/register/",
     "compare": "/runs/compare/?run={gd}&run={newton}&run={tuned}",
     "compare too few": "/runs/compare/",
     "account": "/account/",
     "password": "/account/password/",
+}
+# Pages of a few sentences, on the shell that the others show in all sights.
+SHORT_PAGES = {
+    "review done": f"{BASE}versions/2/review/?to=production",
+    "revoke key": "/account/keys/{key}/revoke/",
+    "no such page": "/no-such-page/",
+    "no such endpoint": "/endpoints/no-such-endpoint/",
+}
+ADMIN_PAGES = {
     "admin": "/admin/",
-    "admin versions": "/admin/endpoints/algorithmversion/",
     "admin endpoint form": "/admin/endpoints/endpoint/1/change/",
-    "admin requests": "/admin/endpoints/predictionrequest/",
-    "admin audit": "/admin/endpoints/statuschange/",
+    "admin version": "/admin/endpoints/algorithmversion/2/change/",
+    "admin run": "/admin/endpoints/run/{newton}/change/",
 }
 SIGHTS = [("light", 1280), ("dark", 1280), ("light", 360), ("dark", 360)]
+FEW_SIGHTS = [("light", 1280), ("dark", 360)]
+
+# What the demo does not have: a key to revoke, and somebody without a single permission.
+PREPARE = """
+from django.contrib.auth.models import User
+from django.utils import timezone
+from endpoints.services import keys, people
+User.objects.create_user("eve", is_staff=True)
+keys.create(name="to revoke", scopes=["read"], endpoint=None, user=people.first_admin(), now=timezone.now())
+"""
+
+
+@pytest.fixture(scope="module")
+def site(demo_site: LiveSite) -> LiveSite:
+    done = demo_site.manage("shell", "-c", PREPARE)
+    assert done.returncode == 0, done.stderr
+    (key,) = demo_site.query("SELECT id FROM endpoints_apikey WHERE name = 'to revoke'")
+    demo_site.demo["key"] = key["id"]
+    return demo_site
 
 
 def filled(path: str, site: LiveSite) -> str:
     gd, newton, tuned = site.demo["runs"]
-    with sqlite3.connect(f"file:{site.home / 'raisin.sqlite3'}?mode=ro", uri=True) as connection:
-        (prediction,) = connection.execute(
-            "SELECT id FROM endpoints_predictionrequest WHERE row_count = 1 LIMIT 1"
-        ).fetchone()
-    return path.format(gd=gd, newton=newton, tuned=tuned, prediction=uuid.UUID(prediction))
+    (request,) = site.query(
+        "SELECT CAST(id AS TEXT) AS id FROM endpoints_predictionrequest "
+        "WHERE row_count = 1 ORDER BY created_at LIMIT 1"
+    )
+    prediction = uuid.UUID(request["id"])
+    key = site.demo.get("key")
+    return path.format(gd=gd, newton=newton, tuned=tuned, prediction=prediction, key=key)
+
+
+def fits(page: Page) -> bool:
+    return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
 
 
 @pytest.mark.parametrize(("theme", "width"), SIGHTS)
 @pytest.mark.parametrize("name", PAGES)
 def test_it_is_accessible(
-    name: str, theme: str, width: int, demo_site: LiveSite, open_site: Open, logged_in: str
+    name: str, theme: str, width: int, site: LiveSite, open_site: Open, logged_in: str
 ) -> None:
-    visitor = open_site(demo_site, theme=theme, width=width, state=logged_in)
-    page = visitor.go(filled(PAGES[name], demo_site))
+    visitor = open_site(site, theme=theme, width=width, state=logged_in)
+    page = visitor.go(filled(PAGES[name], site))
     assert page.locator("h1").count() == 1
     assert visitor.axe() == []
-    if not name.startswith("admin"):
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert fits(page)
+
+
+@pytest.mark.parametrize(("theme", "width"), FEW_SIGHTS)
+@pytest.mark.parametrize("name", SHORT_PAGES)
+def test_a_short_page_is_accessible(
+    name: str, theme: str, width: int, site: LiveSite, open_site: Open, logged_in: str
+) -> None:
+    visitor = open_site(site, theme=theme, width=width, state=logged_in)
+    visitor.watch.expected.add(404)
+    page = visitor.go(filled(SHORT_PAGES[name], site))
+    assert page.locator("h1").count() == 1
+    assert visitor.axe() == []
+    assert fits(page)
+
+
+@pytest.mark.parametrize(("theme", "width"), FEW_SIGHTS)
+@pytest.mark.parametrize("name", ADMIN_PAGES)
+def test_a_page_of_the_admin_is_accessible(
+    name: str, theme: str, width: int, site: LiveSite, open_site: Open, logged_in: str
+) -> None:
+    visitor = open_site(site, theme=theme, width=width, state=logged_in)
+    visitor.go(filled(ADMIN_PAGES[name], site))
+    assert visitor.axe() == []
+
+
+@pytest.mark.parametrize(("theme", "width"), FEW_SIGHTS)
+def test_every_list_of_the_admin_is_accessible(
+    theme: str, width: int, site: LiveSite, open_site: Open, logged_in: str
+) -> None:
+    visitor = open_site(site, theme=theme, width=width, state=logged_in)
+    found = {}
+    for model in admin.site._registry:
+        path = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
+        expect(visitor.go(path).locator("#changelist")).to_be_visible()
+        found[path] = visitor.axe()
+    assert len(found) > 10
+    assert {path: lines for path, lines in found.items() if lines} == {}
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -72,3 +144,47 @@ def test_pages_for_strangers_are_accessible(
     visitor.watch.expected.add(404)
     visitor.go(path)
     assert visitor.axe() == []
+
+
+@pytest.fixture(scope="module")
+def logged_in_as_eve(
+    browser: Browser, site: LiveSite, tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    context = browser.new_context()
+    context.new_page().goto(site.manage_json("login_link", "eve")["login_url"])
+    path = str(tmp_path_factory.mktemp("eve") / "state.json")
+    context.storage_state(path=path)
+    context.close()
+    return path
+
+
+@pytest.mark.parametrize(("theme", "width"), FEW_SIGHTS)
+def test_pages_that_are_not_allowed_are_accessible(
+    theme: str, width: int, site: LiveSite, open_site: Open, logged_in_as_eve: str
+) -> None:
+    """The pages say so in a page of their own, the admin in that of the whole site."""
+    visitor = open_site(site, theme=theme, width=width, state=logged_in_as_eve)
+    visitor.watch.expected.add(403)
+    for path in ["/runs/{newton}/register/", "/admin/endpoints/run/"]:
+        page = visitor.go(filled(path, site))
+        expect(page.get_by_role("heading", level=1)).to_have_count(1)
+        assert visitor.axe() == []
+        assert fits(page)
+
+
+def test_the_page_after_too_many_passwords_is_accessible(
+    demo_site: LiveSite, open_site: Open
+) -> None:
+    """The lock is of this name from this address, so it is in nobody else's way."""
+    visitor = open_site(demo_site)
+    visitor.watch.expected.add(429)
+    page = visitor.go("/login/")
+    for _ in range(10):
+        page.locator("input[name=username]").fill("nobody-is-called-so")
+        page.locator("input[name=password]").fill("wrong")
+        page.locator("input[name=password]").press("Enter")
+        page.wait_for_load_state()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Too many failed attempts")
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        assert visitor.axe() == []

@@ -53,8 +53,8 @@ def test_a_signed_bar_points_by_its_sign_and_never_leaves_its_cell() -> None:
     right, left = drawings.signed_bar(0.5, 1.0), drawings.signed_bar(-5.0, 1.0)
     assert 's1" x="100.0" y="2" width="49.0"' in right
     assert 's2" x="2.0" y="2" width="98.0"' in left
-    assert "towards class 1" in right
-    assert "away from class 1" in left
+    assert "towards the positive class" in right
+    assert "away from the positive class" in left
 
 
 def test_the_threshold_is_labelled() -> None:

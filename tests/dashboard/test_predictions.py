@@ -12,7 +12,8 @@ from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.test import Client
 
-from dashboard.presenters import downloads, keyset
+from dashboard.presenters import keyset
+from endpoints import downloads
 from endpoints.models import Endpoint, PredictionRequest
 from tests import cast
 from tests.dashboard.conftest import Browse, Site
@@ -132,7 +133,7 @@ def test_the_download_has_a_line_a_row_and_the_inputs(
     rows = rows_of(browse(ana))
     assert len(rows) == 3
     assert [row["row"] for row in rows] == ["0", "1", "0"]
-    assert rows[-1]["label"] == site.prediction.label
+    assert rows[-1]["true_label"] == site.prediction.label
     assert float(rows[-1]["Area"]) == cast.ROW["Area"]
     assert float(rows[-1]["probability"]) == site.prediction.probabilities[0]
 

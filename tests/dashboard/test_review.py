@@ -57,7 +57,13 @@ def test_it_shows_consequence_gates_difference_and_one_button(
     assert "v2 will answer every request to “Raisin”" in said
     assert "v1 is archived and stays loadable" in said
     assert all(
-        gate in said for gate in ("Artefact reload", "Solver converged", "Validation metric")
+        gate in said
+        for gate in (
+            "Artefact reload",
+            "Schema and classes",
+            "Solver converged",
+            "Validation metric",
+        )
     )
     assert all(part in said for part in ("Metrics", "Weights that change most", "Lambda"))
     assert response.content.decode().count("Promote v2 to production</button>") == 1
@@ -136,6 +142,7 @@ def test_it_records_who_why_and_the_gates(raisin: Endpoint, alex: User, browse: 
     assert (change.actor_name, change.reason) == ("alex", REASON)
     assert [gate["name"] for gate in change.gates] == [
         "Artefact reload",
+        "Schema and classes",
         "Solver converged",
         "Validation metric",
     ]

@@ -7,35 +7,17 @@ from datetime import timedelta
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import User
-from django.http import HttpResponse
 from django.test import Client
-from django.urls import reverse
 from django.utils import timezone
 
 from endpoints.models import AlgorithmVersion, ApiKey, Endpoint, Event, PredictionRequest, Run
 from tests import cast
+from tests.endpoints.admin.site import run_action, staff, url
 
 pytestmark = pytest.mark.django_db
 OURS = sorted(
     model._meta.model_name for model in admin.site._registry if model._meta.app_label == "endpoints"
 )
-
-
-def url(model: str, page: str = "changelist", *place: object) -> str:
-    return reverse(f"admin:endpoints_{model}_{page}", args=place)
-
-
-def run_action(client: Client, model: str, action: str, chosen: list[object]) -> HttpResponse:
-    data = {"action": action, "_selected_action": [str(key) for key in chosen]}
-    return client.post(url(model), data)
-
-
-def staff(name: str, *permissions: str) -> Client:
-    user = cast.person(name, permissions)
-    User.objects.filter(pk=user.pk).update(is_staff=True)
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 @pytest.mark.parametrize("model", OURS)
@@ -69,10 +51,10 @@ def test_it_refuses_to_review_two_versions_at_once(raisin: Endpoint, admin_clien
 
 
 def test_it_refuses_to_write_history(raisin: Endpoint, admin_client: Client) -> None:
-    version = raisin.versions.get(number=1)
-    change = url("algorithmversion", "change", version.pk)
-    assert admin_client.post(change, {"status": "archived"}).status_code == 403
-    assert admin_client.post(url("algorithmversion", "delete", version.pk)).status_code == 403
+    decided = raisin.versions.get(number=1).status_changes.get(verb="promote")
+    change = url("statuschange", "change", decided.pk)
+    assert admin_client.post(change, {"reason": "nicer"}).status_code == 403
+    assert admin_client.post(url("statuschange", "delete", decided.pk)).status_code == 403
     assert admin_client.get(url("event", "add")).status_code == 403
 
 

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import pytest
 
 from benchmarks.footprint import FORBIDDEN, loaded_modules, proportional_memory
-from tests.live import ROW, LiveSite, free_port
+from tests.live import ROW, LiveSite, live_site
 
 pytestmark = pytest.mark.process
 
 PREDICT = "/api/v1/raisin/predict"
 
 
-def log_row(site: LiveSite, request_id: str) -> sqlite3.Row:
-    with sqlite3.connect(f"file:{site.home / 'raisin.sqlite3'}?mode=ro", uri=True) as connection:
-        connection.row_factory = sqlite3.Row
-        found = connection.execute(
-            "SELECT r.*, v.number FROM endpoints_predictionrequest r "
-            "JOIN endpoints_algorithmversion v ON v.id = r.version_id WHERE r.id = ?",
-            (request_id.replace("-", ""),),
-        ).fetchone()
-    assert found is not None
+def log_row(site: LiveSite, request_id: str) -> dict[str, Any]:
+    (found,) = site.query(
+        "SELECT CAST(r.inputs AS TEXT) AS inputs, CAST(r.probabilities AS TEXT) AS probabilities, "
+        "v.number FROM endpoints_predictionrequest r "
+        "JOIN endpoints_algorithmversion v ON v.id = r.version_id WHERE r.id = %s",
+        [UUID(request_id)],
+    )
     return found
 
 
@@ -69,9 +68,8 @@ def test_it_loads_no_heavy_library_and_stays_small(demo_site: LiveSite) -> None:
 
 @pytest.fixture
 def own_site(tmp_path: Path) -> Iterator[LiveSite]:
-    site = LiveSite(tmp_path, free_port())
-    yield site
-    site.stop()
+    with live_site(tmp_path) as site:
+        yield site
 
 
 def test_a_promotion_is_visible_within_a_second_and_without_a_restart(own_site: LiveSite) -> None:

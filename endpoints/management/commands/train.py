@@ -60,10 +60,12 @@ class Command(JsonCommand):
         ensure_prepared(self.stderr)
         table = read_table(options["data"])
         slug = options["endpoint"] or slugify(Path(options["data"]).stem)
+        if options["register"]:
+            catalog.refuse_unusable_slug(slug)
         job = TrainingJob(
             table=table,
-            spec=spec_from(options),
-            experiment=options["experiment"] or slug,
+            spec=spec_from(options, table, slug),
+            experiment=options["experiment"] or slug or "default",
             name=options["name"],
             actor=SHELL,
         )
@@ -77,6 +79,7 @@ class Command(JsonCommand):
         synthetic = " SYNTHETIC data." if data["synthetic"] else ""
         lines = [
             f"Run {facts['run_id']}: {facts['message']}.{synthetic}",
+            f"  1 is “{facts['classes'][1]}”, 0 is “{facts['classes'][0]}” of {facts['target']}",
             f"  {data['rows']} rows, {data['features']} features; validation accuracy "
             f"{validation['accuracy']:.4f}, ROC AUC {validation['roc_auc'] or float('nan'):.4f}, "
             f"log loss {validation['log_loss']:.4f}",
@@ -107,7 +110,7 @@ def read_table(data: str) -> Table:
     return datasets.read_csv(path)
 
 
-def spec_from(options: Mapping[str, Any]) -> TrainingSpec:
+def spec_from(options: Mapping[str, Any], table: Table, slug: str) -> TrainingSpec:
     target = options["target"] or ("Class" if options["data"] == "raisin" else "")
     if not target:
         raise InvalidRequest("Name the column to predict: --target COLUMN.")
@@ -115,7 +118,8 @@ def spec_from(options: Mapping[str, Any]) -> TrainingSpec:
     return TrainingSpec(
         target=target,
         columns=tuple(name.strip() for name in columns.split(",")) if columns else None,
-        positive=options["positive"],
+        positive=options["positive"]
+        or catalog.positive_class(slug=slug, target=target, table=table),
         **{key: options[key] for key in ("solver", "lr", "epochs", "lambda_", "test_size", "seed")},
         threshold=options["threshold"],
     )
@@ -162,6 +166,8 @@ def facts(trained: TrainedRun, slug: str, version: AlgorithmVersion | None) -> d
         "converged": run.converged,
         counted: run.iterations,
         "message": run.message,
+        "target": result.classifier.target,
+        "classes": list(result.classifier.classes),
         "dataset": {
             "rows": run.dataset_rows,
             "features": run.dataset_features,

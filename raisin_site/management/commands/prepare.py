@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
 
-from endpoints.models import Endpoint
+from endpoints.management.base import JsonCommand
 from endpoints.services import installation
 from raisin_site import __version__
 
 
-class Command(BaseCommand):
+class Command(JsonCommand):
     help = "Apply migrations and collect static files where that is due."
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        if installation.pending_migrations():
+    def run(self, **options: Any) -> Mapping[str, Any]:
+        is_behind = installation.pending_migrations()
+        if is_behind:
             call_command("migrate", interactive=False, verbosity=0)
-            self.stdout.write(f"Database ready: {Endpoint.objects.count()} endpoints")
-        if collect_static():
-            self.stdout.write("Static files ready")
+        return {"migrated": is_behind, "collected": collect_static()}
+
+    def present(self, facts: Mapping[str, Any]) -> str:
+        done = (["the database is up to date"] if facts["migrated"] else []) + (
+            ["static files are collected"] if facts["collected"] else []
+        )
+        return f"Prepared: {', '.join(done) or 'nothing was due'}"
 
 
 def collect_static() -> bool:

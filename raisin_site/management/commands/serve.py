@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import gc
 import socket
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import connections
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces, RuntimeModes
 
+from endpoints.management.base import JsonCommand
 from endpoints.services import people
 
-THREADS = 4
+# More than the cores can use: a caller who stalls while sending a body holds a thread. Idle ones end.
+THREADS = 16
 
 
-class Command(BaseCommand):
+class Command(JsonCommand):
     help = "Serve pages and REST. One process of a few threads; scale out with more pods."
 
     def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument("--host", default="127.0.0.1")
         parser.add_argument("--port", type=int, default=8000)
         parser.add_argument(
@@ -31,18 +35,31 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        super().handle(*args, **options)
+        self.stdout.flush()
+        serve(options["host"], options["port"])
+
+    def run(self, **options: Any) -> Mapping[str, Any]:
         host, port = options["host"], options["port"]
         refuse_taken_port(host, port)
+        link = None
         if not options["skip_prepare"]:
             call_command("prepare", stdout=self.stderr)
-            self._greet_first_user()
-        self.stderr.write(f"Raisin serves at http://{host}:{port} (stop with Ctrl+C)")
-        serve(host, port)
+            link = first_login_link()
+        return {"url": f"http://{host}:{port}", "login_url": link}
 
-    def _greet_first_user(self) -> None:
-        if not get_user_model().objects.exists():
-            link = people.login_link(people.first_admin())
-            self.stderr.write(f"First start. Log in once with this link:\n  {link}")
+    def present(self, facts: Mapping[str, Any]) -> str:
+        greeting = f"Raisin serves at {facts['url']} (stop with Ctrl+C)"
+        if facts["login_url"] is None:
+            return greeting
+        return f"First start. Log in once with this link:\n  {facts['login_url']}\n{greeting}"
+
+
+def first_login_link() -> str | None:
+    """Return a link while the installation has no account yet."""
+    if get_user_model().objects.exists():
+        return None
+    return people.login_link(people.first_admin())
 
 
 def refuse_taken_port(host: str, port: int) -> None:

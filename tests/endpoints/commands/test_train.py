@@ -195,3 +195,59 @@ def test_it_says_the_result_to_a_person(trees: Path, capsys: pytest.CaptureFixtu
     said = capsys.readouterr().out
     assert "validation accuracy" in said
     assert "converged" in said
+
+
+def test_it_keeps_the_positive_class_of_the_endpoint(
+    trees: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The rarer class would be another one in new data; callers go on to mean the same by 1."""
+    options = ("--data", str(trees), "--target", "kind", "--endpoint", "forest", "--register")
+    first = train(capsys, *options, "--positive", "fir")
+    assert first["classes"] == ["oak", "fir"]
+    AlgorithmVersion.objects.update(status="production")
+    assert train(capsys, *options)["classes"] == ["oak", "fir"]
+    assert train(capsys, *options, "--positive", "oak")["classes"] == ["fir", "oak"]
+
+
+def test_it_refuses_an_unusable_endpoint_before_it_trains(
+    trees: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--data", str(trees), "--target", "kind", "--endpoint", "Bad Slug", "--register")
+    assert "no usable slug" in failure(capsys, *options)[0]
+    assert not Run.objects.exists()
+
+
+def test_it_refuses_names_that_are_too_long(
+    trees: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for option in ("--name", "--experiment"):
+        message, _ = failure(capsys, "--data", str(trees), "--target", "kind", option, "x" * 121)
+        assert "121 characters" in message
+
+
+def test_it_refuses_class_names_that_the_log_cannot_keep(
+    trees: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trees.write_text(trees.read_text().replace("oak", "o" * 201))
+    message, _ = failure(capsys, "--data", str(trees), "--target", "kind")
+    assert "201 characters" in message
+
+
+@pytest.mark.parametrize("cell", ["1,5", "-12,25", "12,345", "1,234,567"])
+def test_it_names_numbers_with_commas(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], cell: str
+) -> None:
+    path = tmp_path / "commas.csv"
+    rows = [f"{cell};{'a' if i % 2 else 'b'}" for i in range(30)]
+    path.write_text("\n".join(["x;y", *rows]))
+    message, _ = failure(capsys, "--data", str(path), "--target", "y")
+    assert "decimal point" in message
+
+
+def test_it_names_a_class_of_a_single_row(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "lonely.csv"
+    path.write_text("x,y\n" + "\n".join(f"{i},p" for i in range(9)) + "\n9,q\n")
+    message, _ = failure(capsys, "--data", str(path), "--target", "y")
+    assert 'class "q" of "y" has a single row' in message

@@ -39,6 +39,7 @@ def test_it_works(raisin: Endpoint) -> None:
     version = raisin.versions.get(number=2)
     assert [found.name for found in gates.evaluate(version)] == [
         "Artefact reload",
+        "Schema and classes",
         "Solver converged",
         "Validation metric",
     ]

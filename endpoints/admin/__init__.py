@@ -1,0 +1,12 @@
+"""The operators' back room: read-mostly lists; whatever changes serving is confirmed on a page first."""
+
+from django.contrib import admin
+
+from endpoints.admin import endpoints, history, predictions, runs, versions
+
+__all__ = ["endpoints", "history", "predictions", "runs", "versions"]
+
+admin.site.site_header = "Raisin administration"
+admin.site.site_title = "Raisin"
+admin.site.index_title = "Back room"
+admin.site.empty_value_display = "—"

@@ -1,0 +1,98 @@
+"""The request log in the admin: narrowed down by version, exported without what one may not see."""
+
+from __future__ import annotations
+
+import csv
+import io
+import uuid
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from endpoints.models import Endpoint, PredictionRequest
+from endpoints.services import serving
+from endpoints.services.serving import Question
+from tests import cast
+from tests.endpoints.admin.site import run_action, staff, url
+
+pytestmark = pytest.mark.django_db
+
+
+def exported(client: Client, *chosen: uuid.UUID) -> list[dict[str, str]]:
+    answer = run_action(client, "predictionrequest", "export_csv", list(chosen))
+    text = b"".join(answer.streaming_content).decode()  # type: ignore[attr-defined]
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def version_choices(client: Client, **query: object) -> list[str]:
+    specs = client.get(url("predictionrequest"), query).context["cl"].filter_specs
+    found = next(spec for spec in specs if spec.title == "version")
+    return [name for _, name in found.lookup_choices]
+
+
+def test_it_works(raisin: Endpoint, admin_client: Client) -> None:
+    chosen = cast.prediction(raisin, rows=[cast.ROW] * 2)
+    cast.prediction(raisin)
+    lines = exported(admin_client, chosen.request_id)
+    assert [(line["request_id"], line["row"]) for line in lines] == [
+        (str(chosen.request_id), "0"),
+        (str(chosen.request_id), "1"),
+    ]
+    assert [float(line["probability"]) for line in lines] == chosen.report.probabilities.tolist()
+
+
+def test_it_refuses_inputs_to_who_may_not_see_them(raisin: Endpoint) -> None:
+    logged = cast.prediction(raisin).request_id
+    eve, ana = (
+        staff("eve", "view_predictionrequest"),
+        staff("ana", "view_predictionrequest", "view_inputs"),
+    )
+    assert "inputs" not in exported(eve, logged)[0]
+    assert "87524" in exported(ana, logged)[0]["inputs"]
+
+
+def test_no_cell_of_the_file_runs_in_a_spreadsheet(raisin: Endpoint, admin_client: Client) -> None:
+    logged = cast.prediction(raisin).request_id
+    PredictionRequest.objects.filter(pk=logged).update(source="=1+1")
+    assert exported(admin_client, logged)[0]["source"] == "'=1+1"
+
+
+def test_the_log_is_narrowed_down_by_version(raisin: Endpoint, admin_client: Client) -> None:
+    cast.prediction(raisin)
+    second = Question(endpoint=raisin, rows=[cast.ROW], version=2)
+    answer = serving.predict(second, clock=lambda: cast.THEN)
+    page = admin_client.get(
+        url("predictionrequest"), {"version__id__exact": raisin.versions.get(number=2).pk}
+    )
+    assert [entry.pk for entry in page.context["cl"].queryset] == [answer.request_id]
+
+
+def test_the_versions_to_choose_from_answered_for_the_chosen_endpoint(
+    raisin: Endpoint, admin_client: Client
+) -> None:
+    other = cast.an_endpoint("other")
+    cast.registered_version(other, status="production")
+    cast.prediction(other)
+    cast.prediction(raisin)
+    serving.predict(Question(endpoint=raisin, rows=[cast.ROW], version=2), clock=lambda: cast.THEN)
+    cast.registered_version(raisin)
+    ours = ["Raisin v2", "Raisin v1"]
+    assert version_choices(admin_client) == ["Other v1", *ours]
+    assert version_choices(admin_client, endpoint__id__exact=raisin.pk) == ours
+
+
+def test_one_is_found_by_its_id(raisin: Endpoint, admin_client: Client, admin_user: User) -> None:
+    logged = cast.prediction(raisin).request_id
+    cast.prediction(raisin)
+    for words, expected in ((str(logged), [logged]), ("no id", [])):
+        listed = admin_client.get(url("predictionrequest"), {"q": words}).context["cl"].queryset
+        assert [entry.pk for entry in listed] == expected
+
+
+def test_hidden_inputs_cannot_be_guessed_by_a_filter(raisin: Endpoint) -> None:
+    cast.prediction(raisin)
+    client = staff("ina", "view_predictionrequest")
+    for lookup in ("inputs__icontains=87524", "imputed__icontains=Area"):
+        response = client.get(f"{url('predictionrequest')}?{lookup}")
+        assert response.status_code in {302, 400}

@@ -1,0 +1,35 @@
+"""Which class a label means: a name; a number by its value, or by index where classes are words."""
+
+from __future__ import annotations
+
+import pytest
+
+from endpoints.errors import InvalidRequest
+from endpoints.services.feedback import _class_name
+
+WORDS = ("Kecimen", "Besni")
+
+
+@pytest.mark.parametrize(
+    ("classes", "label", "meant"),
+    [
+        (WORDS, "Besni", "Besni"),
+        (WORDS, 0, "Kecimen"),
+        (WORDS, 1, "Besni"),
+        (("1.0", "0.0"), 1, "1.0"),
+        (("1.0", "0.0"), 0, "0.0"),
+        (("2", "1"), 1, "1"),
+        (("2", "1"), 2, "2"),
+        (("0", "1"), "1", "1"),
+    ],
+)
+def test_it_works(classes: tuple[str, str], label: str | int, meant: str) -> None:
+    assert _class_name(classes, label) == meant
+
+
+@pytest.mark.parametrize(
+    ("classes", "label"), [(WORDS, 2), (WORDS, -1), (WORDS, "besni"), (("2", "1"), 0), (WORDS, "1")]
+)
+def test_it_refuses_what_is_no_class(classes: tuple[str, str], label: str | int) -> None:
+    with pytest.raises(InvalidRequest, match="is not a label"):
+        _class_name(classes, label)
