@@ -40,7 +40,7 @@ def take(browser: Browser, site: LiveSite, folder: Path, wanted: list[str]) -> N
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("pages", nargs="*", choices=[[], *PAGES], metavar="PAGE")
+    parser.add_argument("pages", nargs="*", metavar="PAGE")
     options = parser.parse_args()
     folder, wanted = options.folder, options.pages
     folder.mkdir(parents=True, exist_ok=True)
