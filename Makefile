@@ -31,7 +31,7 @@ test-sqlite: setup-dev
 test-postgres: setup-dev
 	@if $(BIN)/python -m tests.postgres "$(POSTGRES_URL)"; then \
 	  DATABASE_URL="$(POSTGRES_URL)" $(BIN)/python -m pytest tests/endpoints tests/dashboard tests/raisin_site \
-	    tests/browser/test_promotion.py tests/browser/test_everyday.py; \
+	    tests/browser/test_promotion.py tests/browser/test_everyday.py tests/browser/test_newcomer.py; \
 	else echo "No PostgreSQL answers at $(POSTGRES_URL); its tests are left out"; test -z "$$RAISIN_TEST_STRICT"; fi
 
 browser: setup-dev  ## The browser tests alone, in Chromium.

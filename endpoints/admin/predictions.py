@@ -58,7 +58,6 @@ class PredictionRequestAdmin(ReadOnlyAdmin):
     list_filter = ("endpoint", ("version", AnsweringVersionFilter), "source")
     list_select_related = ("endpoint", "version__endpoint")
     search_fields = ("id",)
-    search_help_text = "A whole request id."
     show_full_result_count = False
     list_per_page = 50
     paginator = BoundedPaginator
