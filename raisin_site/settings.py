@@ -193,5 +193,7 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"json": {"()": "raisin_site.logging.JsonFormatter"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    # A caller's mistake is answered to the caller; the log is for ours.
+    "loggers": {"django.request": {"level": "ERROR"}},
     "root": {"handlers": ["stderr"], "level": env.str("RAISIN_LOG_LEVEL", default="WARNING")},
 }

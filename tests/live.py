@@ -81,15 +81,15 @@ class LiveSite:
         assert isinstance(facts, dict)
         return facts
 
-    def start(self) -> float:
+    def start(self, *options: str, stdout: str = "server.log") -> float:
         """Start the server; return the seconds until it answers."""
         started = time.monotonic()
-        with (self.home / "server.log").open("ab") as log:
+        with (self.home / "server.log").open("ab") as log, (self.home / stdout).open("ab") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "manage.py", "serve", "--port", str(self.port)],
+                [sys.executable, "manage.py", "serve", "--port", str(self.port), *options],
                 cwd=ROOT,
                 env=self.environment,
-                stdout=log,
+                stdout=out,
                 stderr=log,
                 start_new_session=True,
             )

@@ -129,3 +129,12 @@ def test_a_charset_that_a_caller_names_is_ignored(demo_site: LiveSite, charset: 
     headers = {"Content-Type": content_type}
     status, answer = demo_site.post(f"{PREDICT}?status=production", ROW, **headers)
     assert (status, answer["status"]) == (200, "OK")
+
+
+def test_its_standard_output_is_one_json_object(own_site: LiveSite) -> None:
+    own_site.start("--json", stdout="server.out")
+    own_site.post(PREDICT, ROW)
+    own_site.stop()
+    said = json.loads((own_site.home / "server.out").read_text())
+    assert said["url"] == own_site.url
+    assert said["login_url"].startswith(f"{own_site.url}/login/link/?token=")

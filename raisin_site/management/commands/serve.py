@@ -93,7 +93,7 @@ def serve(host: str, port: int) -> None:
         runtime_blocking_threads=2,
         http=HTTPModes.http1,
         websockets=False,
-        log_level="warning",
+        log_level="error",  # it warns on standard output, which belongs to --json
         respawn_failed_workers=True,
         workers_kill_timeout=30,
     ).serve(target_loader=lambda *_: application)
