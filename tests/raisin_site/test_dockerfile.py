@@ -120,7 +120,8 @@ def container(image: PlainFolder) -> Iterator[tuple[PlainFolder, int]]:
         command_of("CMD", port),
         cwd=image.root / "app",
         env=image.environment,
-        stderr=(image.root / "log").open("wb"),
+        stdout=(image.root / "log").open("wb"),
+        stderr=subprocess.STDOUT,
     )
     deadline = time.monotonic() + 60
     while not answers(f"http://127.0.0.1:{port}/healthz"):
