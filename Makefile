@@ -52,7 +52,7 @@ lock: setup-dev  ## Compile the hashed locks anew, for the lowest Python.
 clean:  ## Remove the environment and caches; state in var/ stays.
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-LOCK := --quiet --upgrade --generate-hashes --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links
+LOCK := --quiet --upgrade --generate-hashes --python-version 3.11 --no-header
 
 setup-dev: .venv/.dev
 

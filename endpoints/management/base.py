@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,17 +21,19 @@ from endpoints.services import installation
 from mlcore.errors import CellError, MlcoreError
 
 
-class JsonCommand(BaseCommand):
+class JsonCommand(BaseCommand, ABC):
     """A subclass implements `run` and returns its facts, and `present` to say them to a person."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="Print one JSON object.")
 
+    @abstractmethod
     def run(self, **options: Any) -> Mapping[str, Any]:
-        raise NotImplementedError
+        """Do the work and return what there is to tell."""
 
+    @abstractmethod
     def present(self, facts: Mapping[str, Any]) -> str:
-        raise NotImplementedError
+        """Say the facts to a person."""
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
