@@ -1,9 +1,25 @@
-"""Raisin's numerical heart: NumPy and the standard library; no Django, no clock, no globals."""
+"""Raisin's numerical heart: NumPy and the standard library; no Django, no clock, no globals.
+
+The way of the data: table -> features, preparation -> encoding (slots) -> solvers (coefficients)
+-> estimators (scores, contributions) -> assembly -> classifier (probabilities, decisions) ->
+evaluation, analysis -> artifact, tracking. ``training`` walks it.
+
+>>> from mlcore import TrainingSpec, synthetic_raisin, train
+>>> result = train(TrainingSpec(target="Class", lambda_=0.01), synthetic_raisin())
+>>> result.report.converged, result.validation.accuracy > 0.8
+(True, True)
+"""
 
 from __future__ import annotations
 
-from mlcore.artifact import SmokeReport, describe, load, save, smoke_test
+from typing import Any
+
+from mlcore.analysis import AnalysisReport, analyse
+from mlcore.artifact import SmokeReport, describe, load, save, save_classifier, smoke_test
+from mlcore.bundle import Provenance
+from mlcore.calibration import Isotonic, Platt, fit_isotonic, fit_platt
 from mlcore.classifier import Classifier, ScoreReport
+from mlcore.collinearity import CollinearityReport
 from mlcore.datasets import RAISIN_CITATION, raisin, read_arff, read_csv, synthetic_raisin
 from mlcore.encoding import Encoder
 from mlcore.errors import (
@@ -14,31 +30,50 @@ from mlcore.errors import (
     NotConvergedWarning,
     SchemaError,
 )
+from mlcore.estimators import Logistic, Softmax
+from mlcore.evaluation import evaluate, table_rows
 from mlcore.explain import Coefficient, coefficients, contributions
-from mlcore.metrics import METRIC_DIRECTION, Confusion, MetricsReport, evaluate_predictions, roc_auc
+from mlcore.from_sklearn import bundle_from_sklearn, classifier_from_sklearn
+from mlcore.importance import ImportanceReport, permutation_importance
+from mlcore.inference import InferenceReport, SoftmaxInferenceReport, infer, infer_softmax
+from mlcore.intervals import IntervalReport, bootstrap, delong, delong_comparison, wilson
+from mlcore.metrics import METRIC_DIRECTION, Confusion, MetricsReport, evaluate_predictions
 from mlcore.model import LogisticModel
+from mlcore.model_card import model_card
+from mlcore.multiclass import MulticlassReport, evaluate_multiclass
+from mlcore.path import PathReport, regularisation_path
 from mlcore.profile import ColumnProfile, Profile, ScoreProfile, build_profile
+from mlcore.ranking import roc_auc
+from mlcore.reliability import ReliabilityReport
+from mlcore.rows import PartitionedRows, as_rows
 from mlcore.schema import Column, Columns, Schema
 from mlcore.solvers import (
     GradientDescentSettings,
     Iteration,
     NewtonSettings,
+    Separation,
     SolverReport,
+    Watch,
     gradient_descent,
     newton,
 )
 from mlcore.split import splitmix64, stratified_folds, stratified_split
 from mlcore.table import Table
-from mlcore.thresholds import best_threshold
-from mlcore.training import TrainingResult, TrainingSpec, evaluate, table_rows, train
+from mlcore.thresholds import ThresholdSpec, best_threshold, threshold_curve
+from mlcore.training import TrainingResult, TrainingSpec, train
+from mlcore.trees import TreeEnsemble
+from mlcore.validation import cross_validate, leave_one_out, one_step_folds
+from mlcore.version import __version__
 
 __all__ = [
     "METRIC_DIRECTION",
     "RAISIN_CITATION",
+    "AnalysisReport",
     "ArtifactError",
     "CellError",
     "Classifier",
     "Coefficient",
+    "CollinearityReport",
     "Column",
     "ColumnProfile",
     "Columns",
@@ -46,42 +81,90 @@ __all__ = [
     "DataError",
     "Encoder",
     "GradientDescentSettings",
+    "ImportanceReport",
+    "InferenceReport",
+    "IntervalReport",
+    "Isotonic",
     "Iteration",
+    "Logistic",
     "LogisticModel",
     "MetricsReport",
     "MlcoreError",
+    "MulticlassReport",
     "NewtonSettings",
     "NotConvergedWarning",
+    "PartitionedRows",
+    "PathReport",
+    "Platt",
     "Profile",
+    "Provenance",
+    "ReliabilityReport",
     "Schema",
     "SchemaError",
     "ScoreProfile",
     "ScoreReport",
+    "Separation",
     "SmokeReport",
+    "Softmax",
+    "SoftmaxInferenceReport",
     "SolverReport",
     "Table",
+    "ThresholdSpec",
     "TrainingResult",
     "TrainingSpec",
+    "TreeEnsemble",
+    "Watch",
+    "__version__",
+    "analyse",
+    "as_rows",
     "best_threshold",
+    "bootstrap",
     "build_profile",
+    "bundle_from_sklearn",
+    "classifier_from_sklearn",
     "coefficients",
     "contributions",
+    "cross_validate",
+    "delong",
+    "delong_comparison",
     "describe",
     "evaluate",
+    "evaluate_multiclass",
     "evaluate_predictions",
+    "fit_isotonic",
+    "fit_platt",
     "gradient_descent",
+    "infer",
+    "infer_softmax",
+    "leave_one_out",
     "load",
+    "model_card",
     "newton",
+    "one_step_folds",
+    "permutation_importance",
     "raisin",
     "read_arff",
     "read_csv",
+    "regularisation_path",
     "roc_auc",
     "save",
+    "save_classifier",
     "smoke_test",
     "splitmix64",
     "stratified_folds",
     "stratified_split",
     "synthetic_raisin",
     "table_rows",
+    "threshold_curve",
     "train",
+    "wilson",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """``mlcore.tracking`` after a plain ``import mlcore``; a serving process never loads it."""
+    if name == "tracking":
+        from importlib import import_module
+
+        return import_module("mlcore.tracking")
+    raise AttributeError(f"module 'mlcore' has no attribute {name!r}")

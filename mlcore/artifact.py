@@ -12,18 +12,17 @@ exactly as ``save`` writes it is refused with an ArtifactError.
 
 from __future__ import annotations
 
-import os
-import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlcore.bundle import decode, encode
+from mlcore.bundle import Provenance, decode, encode, probe_answers, probe_rows
 from mlcore.canonical import parse_json
 from mlcore.canonical import sha256 as sha256_of
 from mlcore.classifier import Classifier
 from mlcore.errors import ArtifactError, SchemaError
+from mlcore.files import read_file, sync
 from mlcore.training import TrainingResult
 
 LARGEST_FILE = 64 * 2**20
@@ -42,15 +41,37 @@ class SmokeReport:
 
 
 def save(result: TrainingResult, directory: Path) -> str:
-    """Write the bundle and return its SHA-256.
+    """Write the bundle of a training and return its SHA-256; see ``save_classifier``.
+
+    >>> from tempfile import mkdtemp
+    >>> from mlcore import TrainingSpec, synthetic_raisin, train
+    >>> result = train(TrainingSpec(target="Class"), synthetic_raisin())
+    >>> folder = Path(mkdtemp()) / "v1"
+    >>> sha256 = save(result, folder)
+    >>> sorted(path.name for path in folder.iterdir())
+    ['SHA256SUMS', 'model.json', 'weights.npz']
+    """
+    return save_classifier(result.classifier, result.provenance, directory)
+
+
+def save_classifier(classifier: Classifier, provenance: Provenance, directory: Path) -> str:
+    """Write the bundle of a classifier, wherever it was trained, and return its SHA-256.
 
     1. write and sync the files in a temporary sibling directory
     2. rename it: readers see all of the bundle or nothing
     3. sync the parent, so that the name survives a power cut
 
     An identical bundle that is already there is fine; another one is an ArtifactError.
+    ValueError for a provenance that JSON cannot hold.
+
+    >>> from tempfile import mkdtemp
+    >>> from mlcore import TrainingSpec, synthetic_raisin, train
+    >>> result = train(TrainingSpec(target="Class"), synthetic_raisin())
+    >>> folder = Path(mkdtemp()) / "v1"
+    >>> len(save_classifier(result.classifier, result.provenance, folder))
+    64
     """
-    model, weights = encode(result)
+    model, weights = encode(classifier, provenance)
     files = {"model.json": model, "weights.npz": weights, "SHA256SUMS": _sums(model, weights)}
     if not directory.exists():
         _write(files, directory)
@@ -64,13 +85,51 @@ def load(directory: Path, *, sha256: str | None = None) -> Classifier:
     """The classifier of a verified bundle; ArtifactError for anything but an intact one.
 
     ``sha256`` is the hash that ``save`` returned: with it, a bundle that was replaced as a whole
-    is found too.
+    is found too. Probe rows are scored one by one and as a block: both ways must agree here, on
+    this processor with this NumPy, before either is used.
+
+    >>> from tempfile import mkdtemp
+    >>> from mlcore import TrainingSpec, synthetic_raisin, train
+    >>> result = train(TrainingSpec(target="Class"), synthetic_raisin())
+    >>> folder = Path(mkdtemp()) / "v1"
+    >>> sha256 = save(result, folder)
+    >>> load(folder, sha256=sha256).classes
+    ('Kecimen', 'Besni')
     """
-    return _open(directory, sha256)[1]
+    classifier = _open(directory, sha256)[1]
+    _check_both_ways(classifier)
+    return classifier
+
+
+def _check_both_ways(classifier: Classifier) -> None:
+    names = classifier.schema.names
+    rows = [dict(zip(names, row, strict=True)) for row in probe_rows(classifier)]
+    try:
+        blocks = classifier.probabilities(classifier.schema.read(rows)).tolist()
+        singles = [classifier.score_row(row) for row in rows]
+    except SchemaError as error:
+        raise ArtifactError(f"the profile holds values that cannot be scored: {error}") from error
+    for block, single in zip(blocks, singles, strict=True):
+        # A score that sums large parts cannot be more exact than its largest part.
+        parts = [abs(part) for parts in single.contributions for part in parts]
+        tolerance = TOLERANCE * max(1.0, *parts)
+        if not all(
+            abs(b - s) <= tolerance for b, s in zip(block, single.probabilities, strict=True)
+        ):
+            raise ArtifactError("the bundle scores a row otherwise alone than among others")
 
 
 def describe(directory: Path, *, sha256: str | None = None) -> dict[str, Any]:
-    """The content of model.json, verified as in ``load``."""
+    """The content of model.json, verified as in ``load``.
+
+    >>> from tempfile import mkdtemp
+    >>> from mlcore import TrainingSpec, synthetic_raisin, train
+    >>> result = train(TrainingSpec(target="Class"), synthetic_raisin())
+    >>> folder = Path(mkdtemp()) / "v1"
+    >>> sha256 = save(result, folder)
+    >>> describe(folder)["rows"]
+    {'train': 720, 'validation': 180}
+    """
     return _open(directory, sha256)[0]
 
 
@@ -79,17 +138,31 @@ def smoke_test(directory: Path, *, sha256: str | None = None) -> SmokeReport:
 
     The probes are mixed from the profile and hold no training row. ArtifactError when an answer
     differs by more than 1e-12.
+
+    >>> from tempfile import mkdtemp
+    >>> from mlcore import TrainingSpec, synthetic_raisin, train
+    >>> result = train(TrainingSpec(target="Class"), synthetic_raisin())
+    >>> folder = Path(mkdtemp()) / "v1"
+    >>> sha256 = save(result, folder)
+    >>> smoke_test(folder)
+    SmokeReport(rows=8, largest_difference=0.0)
     """
     document, classifier = _open(directory, sha256)
     try:
         rows, stored = document["probes"]["rows"], document["probes"]["probabilities"]
-        pairs = zip(classifier.score(rows).probabilities.tolist(), stored, strict=True)
-        largest = max(abs(found - expected) for found, expected in pairs)
+        found = probe_answers(classifier, rows)
+        largest = max(abs(a - b) for a, b in zip(_flat(found), _flat(stored), strict=True))
     except (KeyError, TypeError, ValueError, SchemaError) as error:
         raise ArtifactError(f"the probe rows of the bundle cannot be scored: {error}") from error
     if not largest <= TOLERANCE:
         raise ArtifactError(f"a probe row scores {largest:.3g} away from its stored probability")
     return SmokeReport(len(rows), largest)
+
+
+def _flat(answers: Sequence[Any]) -> Iterator[Any]:
+    """One number after the other, of numbers or of lists of numbers."""
+    for answer in answers:
+        yield from answer if isinstance(answer, list) else (answer,)
 
 
 def _open(directory: Path, sha256: str | None) -> tuple[dict[str, Any], Classifier]:
@@ -110,15 +183,8 @@ def _sums(model: bytes, weights: bytes) -> bytes:
 
 
 def _read(directory: Path, name: str) -> bytes:
-    """A regular file of at most 64 MiB; links are not followed, pipes are not waited for."""
-    path = directory / name
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST_FILE:
-                raise ArtifactError(f"{name} is not a regular file of at most 64 MiB")
-            return file.read(LARGEST_FILE + 1)
+        return read_file(directory / name, largest=LARGEST_FILE)
     except OSError as error:
         raise ArtifactError(f"cannot read {name} of the bundle: {error.strerror}") from error
 
@@ -142,20 +208,10 @@ def _write_or_lose_the_race(files: Mapping[str, bytes], directory: Path) -> None
     try:
         temporary.chmod(0o755)
         for name, content in files.items():
-            with (temporary / name).open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        _sync(temporary)
+            (temporary / name).write_bytes(content)
+            sync(temporary / name)
+        sync(temporary)
         temporary.rename(directory)
-        _sync(directory.parent)
+        sync(directory.parent)
     finally:
         rmtree(temporary, ignore_errors=True)
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mlcore.arrays import FloatArray
 from mlcore.errors import ArtifactError
 
 
@@ -47,50 +48,76 @@ def parse_json(data: bytes) -> dict[str, Any]:
     return dict(document)
 
 
-def pack(arrays: Mapping[str, FloatArray]) -> bytes:
-    """The arrays as an npz: stored, sorted, dated 1980, so that equal arrays are equal bytes."""
+class Form(NamedTuple):
+    """The type and shape of an array: ``descr`` is one of ``_DTYPES``, as in an npy header."""
+
+    descr: str
+    shape: tuple[int, ...]
+
+    @classmethod
+    def of(cls, array: NDArray[Any]) -> Form:
+        return cls(array.dtype.newbyteorder("<").str, array.shape)
+
+    @property
+    def n_bytes(self) -> int:
+        return math.prod(self.shape) * int(self.descr[2:])
+
+
+_DTYPES = ("<f8", "<i4", "<i8")
+
+
+def pack(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """The arrays as an npz: stored, sorted, dated 1980, so that equal arrays are equal bytes.
+
+    Arrays are float64, int32 or int64; ValueError for others.
+    """
     import zipfile
 
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(arrays):
+            form = Form.of(arrays[name])
+            if form.descr not in _DTYPES:
+                raise ValueError(f"{name} holds {form.descr}; a bundle holds {', '.join(_DTYPES)}")
             info = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
             info.create_system = 3
-            archive.writestr(info, _npy_header(len(arrays[name])) + _raw(arrays[name]))
+            content = arrays[name].astype(form.descr).tobytes()  # in C order, however it is kept
+            archive.writestr(info, _npy_header(form) + content)
     return buffer.getvalue()
 
 
-def _npy_header(length: int) -> bytes:
+def _npy_header(form: Form) -> bytes:
     buffer = io.BytesIO()
-    description = {"descr": "<f8", "fortran_order": False, "shape": (length,)}
+    description = {"descr": form.descr, "fortran_order": False, "shape": form.shape}
     np.lib.format.write_array_header_1_0(buffer, description)
     return buffer.getvalue()
 
 
-def _raw(array: FloatArray) -> bytes:
-    return array.astype("<f8").tobytes()
+def unpack(data: bytes, forms: Mapping[str, Form]) -> dict[str, NDArray[Any]]:
+    """The arrays of these forms from the bytes that ``pack`` gives for them.
 
-
-def unpack(data: bytes, lengths: Mapping[str, int]) -> dict[str, FloatArray]:
-    """The arrays of these lengths from the bytes that ``pack`` gives for them.
-
-    Members are compared with the header that belongs there and then taken as float64: no
-    declared size is trusted and no object can be unpickled.
+    Members are compared with the header that belongs there and then taken as they are: no size
+    that the file declares is trusted and no object can be unpickled.
     """
-    expected = len(pack({name: np.zeros(length) for name, length in lengths.items()}))
+    require(all(form.descr in _DTYPES for form in forms.values()), "an array has an unknown type")
+    # The forms may come from a stranger too: nothing larger than the file is set up for them.
+    large_enough = sum(form.n_bytes for form in forms.values()) <= len(data)
+    require(large_enough, f"weights.npz has {len(data)} bytes, too few for what it should hold")
+    empty = {name: np.zeros(form.shape, form.descr) for name, form in forms.items()}
+    expected = len(pack(empty))
     require(len(data) == expected, f"weights.npz has {len(data)} bytes instead of {expected}")
-    arrays = {name: _member(data, name, length) for name, length in lengths.items()}
+    arrays = {name: _member(data, name, form) for name, form in forms.items()}
     require(pack(arrays) == data, "weights.npz is not in the canonical form")
     return arrays
 
 
-def _member(data: bytes, name: str, length: int) -> FloatArray:
+def _member(data: bytes, name: str, form: Form) -> NDArray[Any]:
     import zipfile
     import zlib
 
     damaged = (zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, OSError)
-    header = _npy_header(length)
-    size = len(header) + 8 * length
+    header = _npy_header(form)
+    size = len(header) + form.n_bytes
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive, archive.open(f"{name}.npy") as member:
             content = member.read(size + 1)
@@ -98,9 +125,10 @@ def _member(data: bytes, name: str, length: int) -> FloatArray:
         raise ArtifactError(f"weights.npz is damaged: {error}") from error
     require(
         len(content) == size and content.startswith(header),
-        f"weights.npz holds something other than {length} numbers as {name}",
+        f"weights.npz holds something other than {' x '.join(map(str, form.shape))} numbers as {name}",
     )
-    return np.frombuffer(content, dtype="<f8", offset=len(header)).astype(np.float64)
+    values = np.frombuffer(content, dtype=form.descr, offset=len(header)).reshape(form.shape)
+    return values.astype(values.dtype.newbyteorder("="))
 
 
 def require(holds: bool, otherwise: str) -> None:

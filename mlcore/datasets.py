@@ -17,7 +17,6 @@ __all__ = [
     "RAISIN_CITATION",
     "RAISIN_SHA256",
     "RAISIN_SOURCES",
-    "Table",
     "fetch",
     "raisin",
     "read_arff",
@@ -46,6 +45,12 @@ def read_csv(path: Path | str, *, name: str | None = None) -> Table:
     """A table from a UTF-8 CSV file; see ``textformats.parse_csv`` for what is accepted.
 
     Raises DataError, naming lines and columns, for everything else.
+
+    >>> from tempfile import mkdtemp
+    >>> path = Path(mkdtemp()) / "grains.csv"
+    >>> _ = path.write_text("Area,Class\\n3,Besni\\n4,Kecimen\\n")
+    >>> read_csv(path).rows
+    (('3', 'Besni'), ('4', 'Kecimen'))
     """
     path = Path(path)
     return parse_csv(_bytes_of(path), name=name or path.name)
@@ -100,6 +105,9 @@ def raisin(
     Whatever is found must have the published content (``RAISIN_SHA256``): a given file with
     another content is a DataError, a cached or downloaded one is passed over. A download is
     kept in ``cache``/raisin.csv. ``download`` None stays offline. Check ``synthetic``.
+
+    >>> raisin(given=None, cache=Path("nowhere"), download=None).synthetic
+    True
     """
     if given is not None:
         return _given(given)

@@ -40,7 +40,7 @@ class Encoder:
     @classmethod
     def fit(cls, schema: Schema, columns: Columns) -> Encoder:
         moments = column_moments(_slot_matrix(schema, columns))
-        return cls(schema, moments.mean, np.where(moments.constant, 1.0, moments.sd))
+        return cls(schema, moments.mean, moments.scale)
 
     @cached_property
     def slots(self) -> tuple[str, ...]:
@@ -52,10 +52,22 @@ class Encoder:
 
     def transform(self, columns: Columns) -> FloatArray:
         """Z of shape (n, d). Every element is computed on its own: other rows cannot change it."""
-        Z = _slot_matrix(self.schema, columns)
-        Z -= self.means
+        return self.standardise(self.slot_matrix(columns))
+
+    def slot_matrix(self, columns: Columns) -> FloatArray:
+        """The slots before they are standardised: numbers as they are, levels as 0.0 and 1.0."""
+        return _slot_matrix(self.schema, columns)
+
+    def standardise(self, slots: FloatArray) -> FloatArray:
+        """(x - mean) / scale of a slot matrix (n, d), as a new array."""
+        Z = slots - self.means
         Z /= self.scales
         return Z
+
+    def slot_means(self, columns: Columns) -> FloatArray:
+        """The mean of every slot over some rows: of numbers, or the share of a level; shape (d,)."""
+        means: FloatArray = self.slot_matrix(columns).mean(axis=0)
+        return means
 
 
 def _slots(schema: Schema) -> Iterator[tuple[int, str]]:

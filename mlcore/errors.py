@@ -11,6 +11,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+MOST_CELLS = 100
+"""Problems that one refused request lists; more would only make the reply long."""
+MOST_LINES = 20
+"""The same of a refused file."""
+
 _SHOWN = 80
 _LISTED = 20
 
@@ -61,6 +66,12 @@ class DataError(_CellsError):
     """A table or a setting cannot be trained on; ``cells`` is empty for table-wide problems."""
 
     code = "data_error"
+
+
+def at_lines(errors: Sequence[CellError]) -> DataError:
+    """One DataError for bad cells of a file: the first 20 by line."""
+    ordered = sorted(errors, key=lambda error: error.row or 0)
+    return DataError.of(ordered[:MOST_LINES], place="line")
 
 
 class ArtifactError(MlcoreError):
@@ -114,12 +125,14 @@ def listed(names: Iterable[str], *, limit: int = _LISTED) -> str:
     return ", ".join(cut(name) for name in names[:limit]) + more
 
 
-def did_you_mean(name: str, names: Iterable[str]) -> str:
+def did_you_mean(name: object, names: Iterable[str]) -> str:
     """The nearest of the names as the end of a sentence, or nothing when none is near.
 
     >>> did_you_mean("aera", ["Area", "Extent"])
     '; did you mean "Area"?'
     """
+    if not isinstance(name, str):
+        return ""
     from difflib import get_close_matches  # 4 ms of import for a path that only errors take
 
     folded = {known.casefold(): known for known in names}

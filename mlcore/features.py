@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcore.arrays import LIMIT, FloatArray, IntArray
-from mlcore.errors import CellError, DataError, did_you_mean, listed, shown
+from mlcore.errors import CellError, DataError, at_lines, did_you_mean, listed, shown
 from mlcore.schema import Column, Columns, Schema
 from mlcore.table import MISSING, Table, parse_number
 
 NUMBER_SHARE = 0.9
 MOST_LEVELS = 100
-_MOST_ERRORS = 20
+MOST_CLASSES = 50
 _TRUE = ("1", "1.0", "true", "yes")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+(,\d+)+")
 
@@ -113,12 +113,6 @@ def _array(column: Column, parsed: Sequence[Any]) -> NDArray[Any]:
     return np.array(parsed, dtype=np.float64 if column.kind == "number" else np.object_)
 
 
-def at_lines(errors: Sequence[CellError]) -> DataError:
-    """One DataError for bad cells of a file: the first 20 by line."""
-    ordered = sorted(errors, key=lambda error: error.row or 0)
-    return DataError.of(ordered[:_MOST_ERRORS], place="line")
-
-
 def _read_number(cell: str) -> float | CellError:
     value = parse_number(cell)
     if value is None:
@@ -183,24 +177,34 @@ def fill(schema: Schema, cells: Cells) -> Columns:
     return Columns(values, len(cells.lines), tuple(tuple(names) for names in imputed))
 
 
-def infer_classes(table: Table, *, target: str, positive: str | None = None) -> tuple[str, str]:
-    """The (negative, positive) classes of the target column.
+def infer_classes(table: Table, *, target: str, positive: str | None = None) -> tuple[str, ...]:
+    """The classes of the target column: (negative, positive) for two, in alphabetical order for more.
 
     Positive is the one asked for; else the one called 1, true or yes; else the rarer; else the
-    first in alphabetical order. DataError unless there are exactly two classes.
+    first in alphabetical order. DataError for fewer than 2 classes, for more than 50, and for a
+    positive class that does not exist or among three or more.
     """
     counts = Counter(cell for cell in table.cells(target) if cell not in MISSING)
-    if len(counts) != 2:
-        found = listed(sorted(counts), limit=10) or "none"
+    classes = listed(sorted(counts), limit=10) or "none"
+    if len(counts) < 2:
+        raise DataError(f'the target "{target}" needs at least 2 classes, it has {classes}')
+    if len(counts) > MOST_CLASSES:
         raise DataError(
-            f'the target "{target}" needs exactly 2 classes, it has {len(counts)}: {found}'
+            f'the target "{target}" has {len(counts)} different values (at most {MOST_CLASSES}), '
+            f"such as {classes}: it reads like a quantity or an identifier, not a class"
         )
-    if positive is None:
-        positive = _default_positive(counts)
-    elif positive not in counts:
+    if positive is not None and not isinstance(positive, str):
+        raise DataError(f"classes are texts, as the file holds them: positive is {positive!r}")
+    if positive is not None and positive not in counts:
         hint = did_you_mean(positive, counts)
-        classes = listed(sorted(counts))
         raise DataError(f'"{positive}" is no class of "{target}" ({classes}){hint}')
+    if len(counts) > 2:
+        if positive is not None:
+            raise DataError(
+                f'"{target}" has {len(counts)} classes ({classes}); none is the positive'
+            )
+        return tuple(sorted(counts))
+    positive = positive or _default_positive(counts)
     (negative,) = set(counts) - {positive}
     return negative, positive
 
@@ -212,8 +216,11 @@ def _default_positive(counts: Counter[str]) -> str:
     return min(counts, key=lambda label: (counts[label], label))
 
 
-def read_target(table: Table, *, target: str, classes: tuple[str, str]) -> FloatArray:
-    """y, 1.0 for ``classes[1]``. DataError by line for a missing cell or another class."""
+def read_target(table: Table, *, target: str, classes: tuple[str, ...]) -> FloatArray:
+    """The number of each row's class: for two classes y is 1.0 for ``classes[1]``.
+
+    DataError by line for a missing cell or another class.
+    """
     cells = table.cells(target)
     read = _read_level(Column(target, "category", classes))
     errors = []
@@ -224,4 +231,5 @@ def read_target(table: Table, *, target: str, classes: tuple[str, str]) -> Float
             errors.append(replace(found, row=line, column=target))
     if errors:
         raise at_lines(errors)
-    return np.array([cell == classes[1] for cell in cells], dtype=np.float64)
+    numbers = {label: float(number) for number, label in enumerate(classes)}
+    return np.array([numbers[cell] for cell in cells])

@@ -1,90 +1,111 @@
-"""What a solver is given and what it leaves behind: checked rows, one Iteration per step."""
+"""What a solver leaves behind: one row per step, and passed on as it happens; knows no solver."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mlcore.arrays import LIMIT, FloatArray
+from mlcore.arrays import FloatArray
 from mlcore.errors import DataError
-from mlcore.loss import logits, mean_log_loss
-
-Pair = tuple[FloatArray, FloatArray]
-"""X of shape (n, d) and y of shape (n,)."""
+from mlcore.loss import logits, losses, margins
+from mlcore.objective import Evaluation
+from mlcore.rows import Rows, as_rows
+from mlcore.softmax import scores, softmax_losses
 
 
 @dataclass(frozen=True)
 class Iteration:
-    """The model after one step: losses are mean log losses without the penalty.
+    """The model after one step.
 
-    ``gradient_norm`` is that of the gradient the step was computed from; ``step`` is the
-    learning rate, or the fraction of the Newton step that the line search accepted.
+    ``objective`` is F with its penalty; losses are mean log losses without it. ``decrement`` is
+    the estimated distance from the optimum in standard errors (None for gradient descent, which
+    does not know). ``step`` is the learning rate, or the fraction of the Newton step taken.
+    ``seconds`` count from the start. Accuracies and validation losses are there where a
+    validation set is watched.
     """
 
     number: int
+    objective: float
     train_loss: float
-    train_accuracy: float
+    train_accuracy: float | None
     validation_loss: float | None
     validation_accuracy: float | None
     gradient_norm: float
+    decrement: float | None
     step: float
+    seconds: float
 
 
 OnIteration = Callable[[Iteration], None]
 
 
+@dataclass(frozen=True, eq=False)
+class Watch:
+    """What to observe while a solver runs: a validation set (X, y), a listener, a clock."""
+
+    validation: tuple[NDArray[Any], NDArray[Any]] | None = None
+    on_iteration: OnIteration | None = None
+    clock: Callable[[], float] = time.perf_counter
+
+
 class Recorder:
     """Keeps one Iteration per step and passes each on as it happens."""
 
-    def __init__(
-        self,
-        X: FloatArray,
-        y: FloatArray,
-        validation: Pair | None,
-        on_iteration: OnIteration | None,
-    ) -> None:
-        self.y = y
-        self.validation = checked(*validation) if validation else None
-        self.on_iteration = on_iteration
+    def __init__(self, rows: Rows, watch: Watch | None) -> None:
+        watch = watch or Watch()
+        self.rows = rows
+        self.validation = rows.alike(as_rows(*watch.validation)) if watch.validation else None
+        self.on_iteration = watch.on_iteration
+        self.clock = watch.clock
+        self.started = watch.clock()
         self.history: list[Iteration] = []
-        if self.validation and self.validation[0].shape[1] != X.shape[1]:
+        if self.validation is not None and self.validation.n_columns != rows.n_columns:
             raise DataError("training and validation rows have different numbers of columns")
+        if self.validation is not None and next(self.validation.blocks(), None) is None:
+            raise DataError("there are no validation rows")
 
-    def record(
-        self, number: int, theta: FloatArray, z: FloatArray, gradient_norm: float, step: float
-    ) -> None:
-        validation_loss = validation_accuracy = None
-        if self.validation:
-            X, y = self.validation
-            validation_loss, validation_accuracy = _loss_and_accuracy(logits(X, theta), y)
+    def record(self, at: Evaluation, *, step: float, decrement: float | None = None) -> None:
+        accuracy = validation_loss = validation_accuracy = None
+        if self.validation is not None:
+            _, accuracy = loss_and_accuracy(self.rows, at.theta)
+            validation_loss, validation_accuracy = loss_and_accuracy(self.validation, at.theta)
         iteration = Iteration(
-            number,
-            *_loss_and_accuracy(z, self.y),
-            validation_loss,
-            validation_accuracy,
-            gradient_norm,
-            step,
+            number=len(self.history) + 1,
+            objective=at.F,
+            train_loss=at.loss,
+            train_accuracy=accuracy,
+            validation_loss=validation_loss,
+            validation_accuracy=validation_accuracy,
+            gradient_norm=at.gradient_norm,
+            decrement=decrement,
+            step=step,
+            seconds=self.clock() - self.started,
         )
         self.history.append(iteration)
         if self.on_iteration:
             self.on_iteration(iteration)
 
 
-def _loss_and_accuracy(z: FloatArray, y: FloatArray) -> tuple[float, float]:
-    return mean_log_loss(z, y), float(np.mean((z >= 0) == (y == 1)))
+def loss_and_accuracy(rows: Rows, theta: FloatArray) -> tuple[float, float]:
+    """Weighted mean loss, and the weighted share of rows whose most probable class is theirs."""
+    weight = loss = right = 0.0
+    for block in rows.blocks():
+        s = np.ones(len(block.y)) if block.weights is None else block.weights
+        of_rows, hits = _judge(block.X, block.y, theta)
+        weight += float(s.sum())
+        loss += float(s @ of_rows)
+        right += float(s @ hits)
+    return loss / weight, right / weight
 
 
-def checked(X: FloatArray, y: FloatArray) -> Pair:
-    """X and y as float64 without copying what is float64 already; DataError for the rest."""
-    X, y = np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    if X.ndim != 2 or y.shape != (len(X),):
-        raise DataError(f"X must be (n, d) and y (n,), got {X.shape} and {y.shape}")
-    if not ((y == 0) | (y == 1)).all():
-        raise DataError("y must hold 0 and 1 only")
-    usable = np.abs(X) <= LIMIT
-    if not usable.all():
-        row, column = np.argwhere(~usable)[0].tolist()
-        raise DataError(f"X holds {X[row, column]} in row {row}, column {column}; at most 1e150")
-    return X, y
+def _judge(X: FloatArray, y: FloatArray, theta: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
+    if len(theta) == X.shape[1] + 1:
+        z = logits(X, theta)
+        return losses(margins(z, y)), (z >= 0) == (y == 1)
+    eta = scores(X, theta)
+    return softmax_losses(eta, y), eta.argmax(axis=1) == y

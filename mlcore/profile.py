@@ -43,12 +43,17 @@ class ColumnProfile:
 
 @dataclass(frozen=True)
 class ScoreProfile:
-    """The training probabilities: 101 quantiles, counts over 20 equal bins of [0, 1], and the
-    share of rows predicted positive at the threshold of the training."""
+    """The training probabilities: 101 quantiles and counts over 20 equal bins of [0, 1].
+
+    Of two classes they are those of the positive one, and ``positive_rate`` is the share of rows
+    predicted positive at the threshold of the training. Of three or more they are those of the
+    class that was predicted, and ``class_rates`` are the shares of rows predicted as each.
+    """
 
     quantiles: tuple[float, ...]
     histogram: tuple[int, ...]
-    positive_rate: float
+    positive_rate: float | None
+    class_rates: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,10 @@ class Profile:
     scores: ScoreProfile
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        data = asdict(self)
+        if not self.scores.class_rates:  # the form of two classes is older
+            del data["scores"]["class_rates"]
+        return data
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Profile:
@@ -80,28 +88,48 @@ class Profile:
             quantiles=tuple(scores["quantiles"]),
             histogram=tuple(scores["histogram"]),
             positive_rate=scores["positive_rate"],
+            class_rates=tuple(scores.get("class_rates", ())),
         )
         return cls(data["n_rows"], columns, score_profile)
 
 
 def build_profile(
-    schema: Schema, columns: Columns, *, probabilities: FloatArray, threshold: float
+    schema: Schema, columns: Columns, *, probabilities: FloatArray, threshold: float | None
 ) -> Profile:
     """Summarise the training rows and their probabilities.
 
-    Cells that were filled in (``columns.imputed``) count as missing and enter no summary.
+    ``probabilities`` have shape (n, K), or (n,) for the positive one of two classes; there is a
+    threshold for two classes alone. Cells that were filled in (``columns.imputed``) count as
+    missing and enter no summary.
+
+    >>> schema = Schema((Column("a", "number"),))
+    >>> columns = schema.read([[1.0], [3.0]])
+    >>> profile = build_profile(
+    ...     schema, columns, probabilities=np.array([0.2, 0.9]), threshold=0.5
+    ... )
+    >>> profile.columns[0].mean, profile.columns[0].sd, profile.scores.positive_rate
+    (2.0, 1.0, 0.5)
     """
     profiles = tuple(_column_profile(column, columns) for column in schema.columns)
     return Profile(columns.n_rows, profiles, score_profile(probabilities, threshold))
 
 
-def score_profile(probabilities: FloatArray, threshold: float) -> ScoreProfile:
-    bins = np.minimum((probabilities * SCORE_BINS).astype(np.int64), SCORE_BINS - 1)
-    return ScoreProfile(
-        quantiles=_quantiles(probabilities),
-        histogram=tuple(np.bincount(bins, minlength=SCORE_BINS).tolist()),
-        positive_rate=float(np.mean(probabilities >= threshold)),
-    )
+def score_profile(probabilities: FloatArray, threshold: float | None) -> ScoreProfile:
+    """The summary of probabilities of shape (n,) or (n, K); see ``build_profile``."""
+    if threshold is None:
+        shares = np.bincount(probabilities.argmax(axis=1), minlength=probabilities.shape[1])
+        rates = tuple((shares / len(probabilities)).tolist())
+        return _score_profile(probabilities.max(axis=1), positive_rate=None, class_rates=rates)
+    positive = probabilities if probabilities.ndim == 1 else probabilities[:, 1]
+    return _score_profile(positive, positive_rate=float(np.mean(positive >= threshold)))
+
+
+def _score_profile(
+    values: FloatArray, *, positive_rate: float | None, class_rates: tuple[float, ...] = ()
+) -> ScoreProfile:
+    bins = np.minimum((values * SCORE_BINS).astype(np.int64), SCORE_BINS - 1)
+    histogram = tuple(np.bincount(bins, minlength=SCORE_BINS).tolist())
+    return ScoreProfile(_quantiles(values), histogram, positive_rate, class_rates)
 
 
 def _column_profile(column: Column, columns: Columns) -> ColumnProfile:

@@ -10,15 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
+from operator import itemgetter
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlcore.arrays import LIMIT, IntArray
-from mlcore.errors import CellError, SchemaError, cut, did_you_mean, listed, shown
-
-_MOST_ERRORS = 100
+from mlcore.errors import MOST_CELLS, CellError, SchemaError, cut, did_you_mean, listed, shown
 
 
 @dataclass(frozen=True)
@@ -74,18 +73,57 @@ class Schema:
             raise _refused("wrong_type", f"rows must be a list, got {shown(rows)}")
         if not rows:
             raise _refused("missing_value", "rows is empty")
+        return _clean_columns(self.columns, rows) or self._read_by_cell(rows)
+
+    def _read_by_cell(self, rows: Sequence[object]) -> Columns:
         reading = _Reading(self)
         for number, row in enumerate(rows):
             reading.read_row(number, row)
-            if len(reading.errors) >= _MOST_ERRORS:
+            if len(reading.errors) >= MOST_CELLS:
                 break
         if reading.errors:
-            raise SchemaError.of(reading.errors[:_MOST_ERRORS], place="row")
+            raise SchemaError.of(reading.errors[:MOST_CELLS], place="row")
         return reading.columns()
 
 
 def _refused(code: str, message: str) -> SchemaError:
     return SchemaError(message, [CellError(code, message)])
+
+
+def _clean_columns(columns: Sequence[Column], rows: Sequence[Any]) -> Columns | None:
+    """Rows without a fault or a hole, column by column; None if a cell needs a closer look."""
+    types = set(map(type, rows))
+    if types not in ({dict}, {list}, {tuple}) or set(map(len, rows)) != {len(columns)}:
+        return None
+    values: dict[str, NDArray[Any]] = {}
+    for place, column in enumerate(columns):
+        key = column.name if types == {dict} else place
+        try:
+            cells = list(map(itemgetter(key), rows))
+            read = (
+                _clean_numbers(cells) if column.kind == "number" else _clean_levels(cells, column)
+            )
+        except (KeyError, OverflowError):  # no such field; an integer beyond any float
+            return None
+        if read is None:
+            return None
+        values[column.name] = read
+    return Columns(values, len(rows), ((),) * len(rows))
+
+
+def _clean_numbers(cells: list[Any]) -> NDArray[Any] | None:
+    """Only floats and integers themselves: NumPy would read True and "3" as numbers too."""
+    if not set(map(type, cells)) <= {float, int}:
+        return None
+    values = np.array(cells, dtype=np.float64)
+    # NaN fails both comparisons, as it must.
+    return values if values.min() >= -LIMIT and values.max() <= LIMIT else None
+
+
+def _clean_levels(cells: list[Any], column: Column) -> NDArray[Any] | None:
+    if not set(map(type, cells)) <= {str} or not set(cells) <= set(column.levels):
+        return None
+    return np.array(cells, dtype=np.object_)
 
 
 class _Reading:
@@ -133,7 +171,7 @@ class _Reading:
             if name not in row:
                 self._refuse("missing_field", "the field is missing", column=name)
         unknown = (name for name in row if name not in self.known)
-        for key in islice(unknown, _MOST_ERRORS):
+        for key in islice(unknown, MOST_CELLS):
             name = key if isinstance(key, str) else shown(key)
             hint = did_you_mean(name, self.schema.names)
             expected = f"expected columns: {listed(self.schema.names)}"

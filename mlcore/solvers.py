@@ -1,11 +1,13 @@
 """Two ways to the coefficients: gradient descent to learn from, Newton to rely on.
 
-Both take a standardised X (n, d) and y (n,) of 0.0 and 1.0, leave them untouched, and minimise
-the objective of ``loss``. They know no names, files or encodings. Both say honestly how far from
-the optimum they stopped: ``decrement`` = sqrt(n g' H^-1 g) bounds the distance of every
-coefficient from its optimum in units of its standard error (to second order). A tolerance on the
-gradient was rejected: on ill-conditioned columns a tiny gradient still leaves the coefficients,
-and with them every explanation, far away while the accuracy already looks right.
+Both minimise the objective of ``loss`` (two classes) or ``softmax`` (more). Both take arrays,
+memory-mapped arrays, any float or integer type, or blocks that are read anew in every pass; they
+leave their input untouched and need a few blocks of memory beside it. They know no names, files
+or encodings. Both say honestly how far from the optimum they stopped: ``decrement`` =
+sqrt(S g' H^-1 g) bounds the distance of every coefficient from its optimum in units of its
+standard error (to second order). A tolerance on the gradient was rejected: on ill-conditioned
+columns a tiny gradient still leaves the coefficients, and with them every explanation, far away
+while the accuracy already looks right.
 """
 
 from __future__ import annotations
@@ -13,21 +15,29 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from mlcore.arrays import FloatArray
-from mlcore.descent import Problem
+from mlcore.curvature import FAR, unit_diagonal
 from mlcore.errors import DataError, NotConvergedWarning
-from mlcore.history import Iteration, OnIteration, Pair, Recorder, checked
-from mlcore.model import LogisticModel
+from mlcore.history import Iteration, OnIteration, Recorder, Watch
+from mlcore.moments import Moments, moments_of, smoothness, standardised
+from mlcore.objective import LARGEST_HESSIAN, Evaluation, Objective
+from mlcore.quasi_newton import End, Limits, minimise
+from mlcore.rows import as_rows
+from mlcore.separation import Separation
+from mlcore.settings import GradientDescentSettings, NewtonSettings
 
 __all__ = [
     "GradientDescentSettings",
     "Iteration",
     "NewtonSettings",
     "OnIteration",
+    "Separation",
     "SolverReport",
+    "Watch",
     "gradient_descent",
     "newton",
 ]
@@ -38,167 +48,204 @@ CLOSE_ENOUGH = 1e-3
 
 @dataclass(frozen=True, eq=False)
 class SolverReport:
-    """Where a solver stopped, how it got there and how far the optimum still is."""
+    """Where a solver stopped, how it got there and how far the optimum still is.
+
+    ``weights`` is (d,) with a number as ``intercept`` for two classes, (K, d) with (K,) for
+    more. ``center`` and ``scale`` are those of the columns the weights belong to: 0 and 1 unless
+    the solver standardised. ``constant`` lists the columns that say nothing beside the
+    intercept, ``rank_deficient`` tells that others repeat each other; gradient descent does
+    not look for either.
+    """
 
     solver: str
     weights: FloatArray
-    intercept: float
+    intercept: float | FloatArray
     converged: bool
     iterations: int
     history: tuple[Iteration, ...]
     decrement: float
     message: str
+    objective: float
+    center: FloatArray
+    scale: FloatArray
+    constant: tuple[int, ...] = ()
+    rank_deficient: bool = False
+    separation: Separation | None = None
 
-
-@dataclass(frozen=True)
-class GradientDescentSettings:
-    """Step, number of passes over the rows, and penalty (lambda/2) |w|^2."""
-
-    lr: float = 0.01
-    epochs: int = 100
-    lambda_: float = 0.01
-
-    def __post_init__(self) -> None:
-        _check_positive("lr", self.lr)
-        _check_count("epochs", self.epochs)
-        _check_penalty(self.lambda_)
-
-
-@dataclass(frozen=True)
-class NewtonSettings:
-    """Penalty, and the distance from the optimum, in standard errors, at which to stop."""
-
-    lambda_: float = 0.01
-    tolerance: float = 1e-6
-    max_iterations: int = 50
-
-    def __post_init__(self) -> None:
-        _check_penalty(self.lambda_)
-        _check_positive("tolerance", self.tolerance)
-        _check_count("max_iterations", self.max_iterations)
-
-
-def gradient_descent(
-    X: FloatArray,
-    y: FloatArray,
-    *,
-    settings: GradientDescentSettings | None = None,
-    validation: Pair | None = None,
-    on_iteration: OnIteration | None = None,
-) -> SolverReport:
-    """Full-batch gradient descent: theta <- theta - lr * gradient, ``epochs`` times.
-
-    F is smooth with constant L = lmax([X 1]'[X 1]) / (4n) + lambda: with lr <= 1/L no step
-    increases it, above 2/L it may diverge. Raises DataError for data or settings it cannot use
-    and for coefficients that leave the range of float64; warns NotConvergedWarning.
-
-    >>> X, y = np.array([[-1.0], [-0.5], [0.5], [1.0]]), np.array([0.0, 1.0, 0.0, 1.0])
-    >>> gradient_descent(X, y, settings=GradientDescentSettings(lr=1.0, epochs=200)).message
-    'converged in 200 epochs'
-    """
-    settings = settings or GradientDescentSettings()
-    X, y = _checked_training(X, y)
-    recorder = Recorder(X, y, validation, on_iteration)
-    model = LogisticModel(X.shape[1], lr=settings.lr, lambda_=settings.lambda_)
-    z, p = model.forward(X)
-    with np.errstate(over="ignore", invalid="ignore"):
-        for number in range(1, settings.epochs + 1):
-            dW, db = model.backward(X, y, p)
-            model.update(dW, db)
-            if not (np.isfinite(model.W).all() and math.isfinite(model.b)):
-                raise _diverged(X, settings, number)
-            z, p = model.forward(X)
-            recorder.record(number, _theta(model), z, math.hypot(*dW.tolist(), db), settings.lr)
-    problem = Problem(X, y, settings.lambda_)
-    decrement = problem.newton_step(problem.at(_theta(model))).decrement
-    converged = decrement <= CLOSE_ENOUGH
-    return _warned(
-        SolverReport(
-            solver="gd",
-            weights=model.W,
-            intercept=model.b,
-            converged=converged,
-            iterations=settings.epochs,
-            history=tuple(recorder.history),
-            decrement=decrement,
-            message=_gd_message(settings.epochs, converged, decrement),
-        )
-    )
+    @property
+    def theta(self) -> FloatArray:
+        """[w, b], or for more than two classes [w_0, b_0, w_1, b_1, ..], as ``start`` takes it."""
+        return np.column_stack((np.atleast_2d(self.weights), np.atleast_1d(self.intercept))).ravel()
 
 
 def newton(
-    X: FloatArray,
-    y: FloatArray,
+    X: Any,
+    y: Any = None,
+    weights: Any = None,
     *,
     settings: NewtonSettings | None = None,
-    validation: Pair | None = None,
-    on_iteration: OnIteration | None = None,
+    start: FloatArray | None = None,
+    watch: Watch | None = None,
 ) -> SolverReport:
-    """Newton's method, for this loss the same as iteratively reweighted least squares.
+    """Newton's method; on large data the Hessian of a sample is kept up to date by BFGS instead.
 
-    Start at w = 0, b = logit(mean y), the optimum of the intercept alone. Then
+    Start at ``start``, else at the optimum of a sample, else at the linear discriminant; but at
+    w = 0, b = logit(mean y) where that is better, or where the start is so sure of its rows that
+    columns look constant which are not. Then
 
-    1. gradient g and Hessian H at theta; step s = -H^-1 g by Cholesky
-    2. stop when sqrt(-n g.s), the distance in standard errors, is within the tolerance
-    3. without a penalty, stop when the classes turn out to be separated: there is no optimum
-    4. theta <- theta + t s, with t = 1, 1/2, 1/4 .. the first that lowers the objective enough
+    1. step s = -H^-1 g; stop when sqrt(-S g.s), the distance in standard errors, is small enough
+    2. without a penalty, stop when the classes turn out to be separated: there is no optimum;
+       an end with margins above 15 is reached once more from w = 0, where separation shows
+    3. theta <- theta + t s, with t = 1, 1/2, 1/4 .. the first that lowers the objective enough
+    4. a fresh H where it costs little or the gradient hardly fell, else a BFGS update
 
-    Columns without variance get coefficient 0. Raises DataError for data it cannot use; warns
-    NotConvergedWarning.
+    X is (n, d), y holds 0 and 1 or class numbers 0 .. K - 1, ``weights`` are sample weights; or X
+    is a source of blocks (``rows.as_rows``). Columns without variance get coefficient 0; columns
+    that repeat each other share the coefficient of least norm. Raises DataError for data it
+    cannot use, naming row and column; warns NotConvergedWarning.
 
     >>> X, y = np.array([[-1.0], [-0.5], [0.5], [1.0]]), np.array([0.0, 1.0, 0.0, 1.0])
     >>> newton(X, y).message
     'converged in 3 iterations'
     """
     settings = settings or NewtonSettings()
-    X, y = _checked_training(X, y)
-    recorder = Recorder(X, y, validation, on_iteration)
-    end = _iterate(Problem(X, y, settings.lambda_), settings, recorder)
-    return _warned(
-        SolverReport(
-            solver="newton",
-            weights=end.theta[:-1],
-            intercept=float(end.theta[-1]),
-            converged=end.reason == "converged",
-            iterations=len(recorder.history),
-            history=tuple(recorder.history),
-            decrement=end.decrement,
-            message=_newton_message(end, len(recorder.history)),
-        )
+    rows = as_rows(X, y, weights)
+    moments = Moments.none(rows.n_columns)
+    if settings.standardise:
+        moments = moments_of(rows)
+        rows = standardised(rows, moments)
+    objective = Objective(rows, settings.lambda_)
+    _check_start(start, objective)
+    recorder = Recorder(rows, watch)
+    limits = Limits(settings.tolerance, settings.max_iterations)
+    # A line search may try a point that overflows: its F is then infinite or NaN.
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        end = minimise(objective, limits, start=start, recorder=recorder)
+    return _warned(_newton_report(end, recorder, moments))
+
+
+def gradient_descent(
+    X: Any,
+    y: Any = None,
+    weights: Any = None,
+    *,
+    settings: GradientDescentSettings | None = None,
+    start: FloatArray | None = None,
+    watch: Watch | None = None,
+) -> SolverReport:
+    """Full-batch gradient descent: theta <- theta - lr * gradient, ``epochs`` times.
+
+    F is smooth with constant L = lmax([X 1]' diag(s) [X 1]) / (4 S) + lambda (2 S for softmax):
+    with lr <= 1/L no step increases it, above 2/L it may diverge. Nesterov's momentum evaluates
+    at v = theta + (t - 1)/t' (theta - theta_before), t' = (1 + sqrt(1 + 4 t^2)) / 2, and starts
+    anew with t = 1 when the step points uphill; the points recorded are those evaluated.
+    Raises DataError for data or settings it cannot use and for coefficients that leave the range
+    of float64; warns NotConvergedWarning.
+
+    >>> X, y = np.array([[-1.0], [-0.5], [0.5], [1.0]]), np.array([0.0, 1.0, 0.0, 1.0])
+    >>> gradient_descent(X, y, settings=GradientDescentSettings(lr=1.0, epochs=200)).message
+    'converged in 200 epochs'
+    """
+    settings = settings or GradientDescentSettings()
+    rows = as_rows(X, y, weights)
+    objective = Objective(rows, settings.lambda_)
+    _check_start(start, objective)
+    recorder = Recorder(rows, watch)
+    theta = np.zeros(objective.size) if start is None else np.array(start, dtype=np.float64)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        at = _descend(objective, objective.slope(theta), settings, recorder)
+        decrement = _distance_of(objective, at)
+    return _warned(_gd_report(at, decrement, recorder, objective))
+
+
+def _descend(
+    objective: Objective, at: Evaluation, settings: GradientDescentSettings, recorder: Recorder
+) -> Evaluation:
+    lr = 1 / _smoothness(objective) if settings.lr == "auto" else float(settings.lr)
+    theta, t = at.theta, 1.0
+    for epoch in range(1, settings.epochs + 1):
+        new = at.theta - lr * at.gradient
+        if not np.isfinite(new).all():
+            raise _diverged(objective, lr, epoch)
+        point = new
+        if settings.momentum == "nesterov":
+            uphill = float(at.gradient @ (new - theta)) > 0
+            t_next = (1.0 + math.sqrt(1.0 + 4.0 * t * t)) / 2.0
+            point = new if uphill else new + (t - 1.0) / t_next * (new - theta)
+            theta, t = new, 1.0 if uphill else t_next
+        at = objective.slope(point)
+        recorder.record(at, step=lr)
+    return at
+
+
+def _smoothness(objective: Objective) -> float:
+    bound = 2.0 if objective.is_softmax else 4.0
+    return smoothness(moments_of(objective.rows)) / bound + objective.lambda_
+
+
+def _distance_of(objective: Objective, at: Evaluation) -> float:
+    """sqrt(S g' H^-1 g) at the last point, for which one Hessian is made."""
+    if objective.size > LARGEST_HESSIAN:
+        return FAR
+    curved = objective.curved(at.theta)
+    # Far out, where no curvature is left, every column looks constant: ask the model without any.
+    frame = objective.frame(objective.curved(objective.null()))
+    inverse = objective.invert(curved, frame._replace(scale=unit_diagonal(curved.hessian)))
+    return inverse.step(curved.gradient, objective.labels.weight).decrement
+
+
+def _newton_report(end: End, recorder: Recorder, moments: Moments) -> SolverReport:
+    weights, intercept = _split(end.at.theta, len(moments.mean))
+    return SolverReport(
+        solver="newton",
+        weights=weights,
+        intercept=intercept,
+        converged=end.reason == "converged",
+        iterations=len(recorder.history),
+        history=tuple(recorder.history),
+        decrement=end.decrement,
+        message=_newton_message(end, len(recorder.history)),
+        objective=end.at.F,
+        center=moments.mean,
+        scale=moments.scale,
+        constant=end.frame.constant,
+        rank_deficient=_repeats(end.inverse.flat, end.inverse.free),
+        separation=end.separation,
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _End:
-    theta: FloatArray
-    decrement: float
-    reason: str
+def _gd_report(
+    at: Evaluation, decrement: float, recorder: Recorder, objective: Objective
+) -> SolverReport:
+    d = objective.rows.n_columns
+    weights, intercept = _split(at.theta, d)
+    converged = decrement <= CLOSE_ENOUGH
+    epochs = len(recorder.history)
+    return SolverReport(
+        solver="gd",
+        weights=weights,
+        intercept=intercept,
+        converged=converged,
+        iterations=epochs,
+        history=tuple(recorder.history),
+        decrement=decrement,
+        message=_gd_message(epochs, converged, decrement),
+        objective=at.F,
+        center=np.zeros(d),
+        scale=np.ones(d),
+    )
 
 
-def _iterate(problem: Problem, settings: NewtonSettings, recorder: Recorder) -> _End:
-    rate = float(problem.y.mean())
-    start = np.zeros(problem.X.shape[1] + 1)
-    start[-1] = math.log(rate / (1.0 - rate))
-    point = problem.at(start)
-    for number in range(1, settings.max_iterations + 1):
-        step = problem.newton_step(point)
-        if step.decrement <= settings.tolerance:
-            return _End(point.theta, step.decrement, "converged")
-        separation = problem.separation(point, step, number)
-        if separation:
-            return _End(point.theta, step.decrement, separation)
-        found = problem.line_search(point, step)
-        if found is None:
-            return _End(point.theta, step.decrement, "stalled")
-        point, t = found
-        recorder.record(number, point.theta, point.z, float(np.linalg.norm(step.gradient)), t)
-    decrement = problem.newton_step(point).decrement
-    reason = "converged" if decrement <= settings.tolerance else "exhausted"
-    return _End(point.theta, decrement, reason)
+def _repeats(flat: FloatArray, free: FloatArray) -> bool:
+    """Are there flat directions beside the coefficients that are held?"""
+    return bool(flat.shape[1] > (free == 0).sum())
 
 
-def _theta(model: LogisticModel) -> FloatArray:
-    return np.append(model.W, model.b)
+def _split(theta: FloatArray, d: int) -> tuple[FloatArray, float | FloatArray]:
+    per_class = theta.reshape(-1, d + 1)
+    if len(per_class) == 1:
+        return per_class[0, :-1].copy(), float(per_class[0, -1])
+    return per_class[:, :-1].copy(), per_class[:, -1].copy()
 
 
 def _warned(report: SolverReport) -> SolverReport:
@@ -216,12 +263,13 @@ def _gd_message(epochs: int, converged: bool, decrement: float) -> str:
     )
 
 
-def _newton_message(end: _End, iterations: int) -> str:
+def _newton_message(end: End, iterations: int) -> str:
     if end.reason == "converged":
         return f"converged in {iterations} iterations"
-    if end.reason in ("separated", "quasi-separated"):
+    if end.separation:
+        kind = "separated" if end.separation.kind == "complete" else "quasi-separated"
         return (
-            f"not converged: the classes are {end.reason} by these columns, so without a penalty "
+            f"not converged: the classes are {kind} by these columns, so without a penalty "
             "the coefficients grow without bound; use lambda_ > 0"
         )
     return (
@@ -234,33 +282,13 @@ def _distance(decrement: float) -> str:
     return f"the coefficients are still up to {decrement:.3g} standard errors from the optimum"
 
 
-def _diverged(X: FloatArray, settings: GradientDescentSettings, epoch: int) -> DataError:
-    with_intercept = np.column_stack((X, np.ones(len(X))))
-    largest = float(np.linalg.norm(with_intercept, 2) ** 2 / len(X))
-    safe = 1.0 / (largest / 4 + settings.lambda_)
+def _diverged(objective: Objective, lr: float, epoch: int) -> DataError:
     return DataError(
-        f"gradient descent diverged in epoch {epoch} with lr={settings.lr:g}; "
-        f"for these columns a step of at most {safe:.2g} cannot diverge"
+        f"gradient descent diverged in epoch {epoch} with lr={lr:g}; "
+        f"for these columns a step of at most {1 / _smoothness(objective):.2g} cannot diverge"
     )
 
 
-def _checked_training(X: FloatArray, y: FloatArray) -> Pair:
-    X, y = checked(X, y)
-    if not 0 < y.sum() < len(y):
-        raise DataError("training needs rows of both classes")
-    return X, y
-
-
-def _check_positive(name: str, value: float) -> None:
-    if not (value > 0 and math.isfinite(value)):
-        raise DataError(f"{name} must be a finite number above 0, got {value}")
-
-
-def _check_count(name: str, value: int) -> None:
-    if value < 1:
-        raise DataError(f"{name} must be at least 1, got {value}")
-
-
-def _check_penalty(value: float) -> None:
-    if not (value >= 0 and math.isfinite(value)):
-        raise DataError(f"lambda_ must be a finite number of at least 0, got {value}")
+def _check_start(start: FloatArray | None, objective: Objective) -> None:
+    if start is not None and (np.shape(start) != (objective.size,) or not np.isfinite(start).all()):
+        raise DataError(f"start must hold {objective.size} finite numbers, intercepts last")

@@ -7,6 +7,7 @@ finds the same split.
 
 from __future__ import annotations
 
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,8 @@ def splitmix64(values: ArrayLike, seed: int) -> NDArray[np.uint64]:
     >>> splitmix64([0, 1], seed=7)
     array([14400943876904789833, 11922757474363919646], dtype=uint64)
     """
-    shift = np.uint64((seed * _SEED_STRIDE + 1) & _MASK)
+    # A NumPy integer of 64 bits would overflow.
+    shift = np.uint64((index(seed) * _SEED_STRIDE + 1) & _MASK)
     with np.errstate(over="ignore"):
         z = (np.asarray(values, dtype=np.uint64) + shift) * _GAMMA
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -37,7 +39,7 @@ def splitmix64(values: ArrayLike, seed: int) -> NDArray[np.uint64]:
     return z ^ (z >> np.uint64(31))
 
 
-def stratified_split(y: NDArray[Any], *, test_size: float, seed: int) -> tuple[IntArray, IntArray]:
+def stratified_split(y: ArrayLike, *, test_size: float, seed: int) -> tuple[IntArray, IntArray]:
     """Row numbers (train, test), each ascending; every class is divided in the same share.
 
     Of a class with m rows, floor(test_size * m + 1/2) go to the test part, but at least one
@@ -48,6 +50,7 @@ def stratified_split(y: NDArray[Any], *, test_size: float, seed: int) -> tuple[I
     """
     if not 0 < test_size < 1:
         raise DataError(f"test_size must lie between 0 and 1, got {test_size}")
+    y = _labels(y)
     test = np.zeros(len(y), dtype=bool)
     for label, rows in _shuffled_classes(y, seed):
         if len(rows) < 2:
@@ -57,7 +60,7 @@ def stratified_split(y: NDArray[Any], *, test_size: float, seed: int) -> tuple[I
     return np.flatnonzero(~test), np.flatnonzero(test)
 
 
-def stratified_folds(y: NDArray[Any], *, folds: int, seed: int) -> IntArray:
+def stratified_folds(y: ArrayLike, *, folds: int, seed: int) -> IntArray:
     """The fold number 0..folds-1 of each row: the rank within its class, modulo folds.
 
     Fold sizes differ by at most one row per class. Raises DataError for fewer than 2 folds or
@@ -68,12 +71,21 @@ def stratified_folds(y: NDArray[Any], *, folds: int, seed: int) -> IntArray:
     """
     if folds < 2:
         raise DataError(f"cross-validation needs at least 2 folds, got {folds}")
+    y = _labels(y)
     fold = np.empty(len(y), dtype=np.int64)
     for label, rows in _shuffled_classes(y, seed):
         if len(rows) < folds:
             raise DataError(f"class {label} has {len(rows)} rows, too few for {folds} folds")
         fold[rows] = np.arange(len(rows)) % folds
     return fold
+
+
+def _labels(y: ArrayLike) -> NDArray[Any]:
+    """A plain array: a pandas series would be read by its index and not by place."""
+    labels = np.asarray(y)
+    if labels.ndim != 1:
+        raise DataError(f"labels must have the shape (n,), got {labels.shape}")
+    return labels
 
 
 def _shuffled_classes(y: NDArray[Any], seed: int) -> list[tuple[object, IntArray]]:

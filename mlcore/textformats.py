@@ -11,12 +11,11 @@ import io
 import re
 from collections.abc import Iterable, Iterator
 
-from mlcore.errors import CellError, DataError, listed, shown
+from mlcore.errors import MOST_LINES, CellError, DataError, at_lines, listed, shown
 from mlcore.table import Table
 
 _DELIMITERS = ",;\t|"
 _SAMPLE = 4096
-_MOST_ERRORS = 20
 _UNDECODABLE = re.compile("[\udc80-\udcff]")
 _ATTRIBUTE = re.compile(
     r"@attribute\s+(?:'([^']+)'|\"([^\"]+)\"|(\S+))\s+(numeric|real|integer|\{.*\})\s*$", re.I
@@ -91,12 +90,12 @@ def _rows(
     errors: list[CellError] = []
     for line, record in records:
         errors += _problems(header, line, record)
-        if len(errors) >= _MOST_ERRORS:
+        if len(errors) >= MOST_LINES:
             break
         rows.append(tuple(record))
         lines.append(line)
     if errors:
-        raise DataError.of(errors[:_MOST_ERRORS], place="line")
+        raise at_lines(errors)
     return tuple(rows), tuple(lines)
 
 

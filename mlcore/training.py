@@ -1,83 +1,126 @@
 """One training from a table to a judged classifier; pure and seeded, knows no files or clock.
 
-split -> learn fills, means and scales from the training rows -> solve -> tune the threshold on
-the training rows -> judge on the validation rows, which nothing before has seen.
+split -> learn fills, means and scales from the training rows -> choose lambda -> solve ->
+calibrate and tune the threshold on probabilities that leave-one-out gives the training rows ->
+judge on the validation rows, which nothing before has seen -> analyse.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Literal, get_args
 
+import numpy as np
+
+from mlcore.analysis import AnalysisReport, analyse
 from mlcore.arrays import FloatArray
+from mlcore.assembly import CalibrationMethod, Decision, assemble, learn_decision
+from mlcore.bundle import Provenance, running_versions
 from mlcore.classifier import Classifier
 from mlcore.encoding import Encoder
 from mlcore.errors import DataError
-from mlcore.explain import explain
-from mlcore.features import (
-    feature_names,
-    fill,
-    infer_classes,
-    infer_columns,
-    learn_fills,
-    read_cells,
-    read_target,
-)
-from mlcore.loss import sigmoid
-from mlcore.metrics import MetricsReport, evaluate_predictions
-from mlcore.profile import build_profile
-from mlcore.schema import Columns, Schema
+from mlcore.estimators import Estimator, Logistic, Softmax
+from mlcore.evaluation import Report, judge
+from mlcore.path import PathReport, regularisation_path
+from mlcore.preparation import Prepared, Question, prepare
 from mlcore.solvers import (
     GradientDescentSettings,
+    Iteration,
     NewtonSettings,
     OnIteration,
     SolverReport,
+    Watch,
     gradient_descent,
     newton,
 )
-from mlcore.split import stratified_split
 from mlcore.table import Table
-from mlcore.thresholds import Objective, best_threshold
+from mlcore.thresholds import ThresholdSpec
+from mlcore.validation import leave_one_out_scores
 
 Solver = Literal["newton", "gd"]
+ClassWeight = Literal["none", "balanced"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSpec:
-    """What to train. ``lr`` and ``epochs`` belong to the solver "gd" alone.
+    """What to train. ``lr``, ``momentum`` and ``epochs`` belong to the solver "gd" alone.
 
-    ``columns`` None means all but the target; ``threshold`` is a number, or what to tune it for.
+    ``columns`` None means all but the target. ``lambda_`` "auto" takes the penalty with the best
+    approximate leave-one-out log loss. ``threshold`` is a number, or what to tune it for (see
+    ``ThresholdSpec``); three or more classes have none. ``class_weight`` "balanced" weighs every
+    row by n / (K n_class).
     """
 
     target: str
     columns: tuple[str, ...] | None = None
     positive: str | None = None
     solver: Solver = "newton"
-    lr: float = 0.01
+    lr: float | Literal["auto"] = 0.01
+    momentum: Literal["none", "nesterov"] = "none"
     epochs: int = 100
-    lambda_: float = 0.01
+    lambda_: float | Literal["auto"] = 0.01
+    class_weight: ClassWeight = "none"
+    calibration: CalibrationMethod = "none"
     test_size: float = 0.2
     seed: int = 7
-    threshold: float | Objective = 0.5
+    threshold: float | str = 0.5
+
+    def __post_init__(self) -> None:
+        for name, choices in (
+            ("solver", get_args(Solver)),
+            ("momentum", ("none", "nesterov")),
+            ("class_weight", get_args(ClassWeight)),
+            ("calibration", get_args(CalibrationMethod)),
+        ):
+            if getattr(self, name) not in choices:
+                raise DataError(
+                    f"unknown {name} {getattr(self, name)!r}: use {' or '.join(choices)}"
+                )
+        if isinstance(self.lambda_, str) and self.lambda_ != "auto":
+            raise DataError(f"lambda_ is a number or auto, got {self.lambda_!r}")
+        ThresholdSpec.of(self.threshold)  # raises for one that means nothing
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingResult:
-    """The classifier, how it was found and what it is worth.
+    """The classifier, how it was found, what it is worth and what can be said about it.
 
     ``holdout`` is the validation part of the original table; ``spec`` states the positive class,
-    columns and threshold that were used.
+    columns, penalty and threshold that were used; ``path`` is there where a path was computed.
     """
 
     classifier: Classifier
     report: SolverReport
-    train: MetricsReport
-    validation: MetricsReport
+    train: Report
+    validation: Report
+    analysis: AnalysisReport
     holdout: Table
     spec: TrainingSpec
     dataset_sha256: str
     n_train: int
     n_validation: int
+
+    @property
+    def history(self) -> tuple[Iteration, ...]:
+        return self.report.history
+
+    @property
+    def provenance(self) -> Provenance:
+        """What the bundle says of this training."""
+        return Provenance(
+            dataset_sha256=self.dataset_sha256,
+            synthetic=self.holdout.synthetic,
+            rows={"train": self.n_train, "validation": self.n_validation},
+            metrics={"train": self.train.as_dict(), "validation": self.validation.as_dict()},
+            spec=asdict(self.spec),
+            solver={
+                "name": self.report.solver,
+                "iterations": self.report.iterations,
+                "decrement": self.report.decrement,
+                "message": self.report.message,
+            },
+            versions=running_versions(),
+        )
 
 
 def train(
@@ -87,143 +130,136 @@ def train(
 
     Raises DataError for a table or a setting that cannot be trained on; warns
     NotConvergedWarning, and says so in ``report``, when the coefficients are provisional.
+
+    >>> from mlcore import synthetic_raisin
+    >>> result = train(TrainingSpec(target="Class", lambda_="auto"), synthetic_raisin())
+    >>> result.report.converged, result.n_train, result.n_validation
+    (True, 720, 180)
     """
-    _check(spec)
-    data = _prepare(spec, table)
+    question = Question(target=spec.target, positive=spec.positive, columns=spec.columns)
+    data = prepare(question, table, test_size=spec.test_size, seed=spec.seed)
+    _check_binary_settings(spec, data)
     encoder = Encoder.fit(data.schema, data.train.columns)
-    report = _solve(spec, encoder, data, on_iteration)
-    classifier = _classifier(spec, data, encoder, report)
+    fit = _solve(spec, encoder, data, on_iteration)
+    classifier = _classifier(spec, data, encoder, fit)
     return TrainingResult(
         classifier=classifier,
-        report=report,
-        train=_judge(classifier, data.train),
-        validation=_judge(classifier, data.validation),
+        report=fit.report,
+        train=judge(classifier, data.train),
+        validation=judge(classifier, data.validation),
+        analysis=analyse(classifier, data, lambda_=fit.lambda_, weights=fit.weights, path=fit.path),
         holdout=data.holdout,
-        spec=replace(
-            spec,
-            columns=data.schema.names,
-            positive=classifier.classes[1],
-            threshold=classifier.threshold,
-        ),
+        spec=_resolved(spec, classifier, fit),
         dataset_sha256=table.sha256,
         n_train=data.train.columns.n_rows,
         n_validation=data.validation.columns.n_rows,
     )
 
 
-def evaluate(classifier: Classifier, table: Table) -> MetricsReport:
-    """Judge any classifier on a labelled table, such as the holdout of another training.
+def class_weights(y: FloatArray, class_weight: ClassWeight) -> FloatArray | None:
+    """n / (K n_class) for every row, which gives all classes the same total; or None.
 
-    The table needs the classifier's columns and target; others are ignored. DataError names the
-    line and column of every cell that the classifier's schema refuses.
+    >>> class_weights(np.array([0.0, 0.0, 0.0, 1.0]), "balanced").round(3).tolist()
+    [0.667, 0.667, 0.667, 2.0]
     """
-    columns = fill(classifier.schema, read_cells(classifier.schema.columns, table))
-    y = read_target(table, target=classifier.target, classes=classifier.classes)
-    return _judge(classifier, _Part(columns, y))
-
-
-def table_rows(classifier: Classifier, table: Table) -> list[dict[str, float | str | None]]:
-    """The table's rows as prediction requests hold them: numbers, texts, None where missing."""
-    cells = read_cells(classifier.schema.columns, table)
-    columns = []
-    for name in classifier.schema.names:
-        values, holes = cells.values[name].tolist(), cells.missing[name].tolist()
-        columns.append([None if hole else v for v, hole in zip(values, holes, strict=True)])
-    names = classifier.schema.names
-    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+    if class_weight == "none":
+        return None
+    labels = y.astype(np.int64)
+    counts = np.bincount(labels)
+    weights: FloatArray = (len(y) / (len(counts) * counts))[labels]
+    return weights
 
 
 @dataclass(frozen=True, eq=False)
-class _Part:
-    columns: Columns
-    y: FloatArray
+class _Fit:
+    """The coefficients with everything that led to them."""
+
+    report: SolverReport
+    lambda_: float
+    weights: FloatArray | None
+    path: PathReport | None
+    Z: FloatArray
 
 
-@dataclass(frozen=True, eq=False)
-class _Data:
-    schema: Schema
-    classes: tuple[str, str]
-    train: _Part
-    validation: _Part
-    holdout: Table
-
-
-def _check(spec: TrainingSpec) -> None:
-    if spec.solver not in get_args(Solver):
-        raise DataError(f"unknown solver {spec.solver!r}: use newton or gd")
-    if isinstance(spec.threshold, str):
-        if spec.threshold not in get_args(Objective):
-            objectives = ", ".join(get_args(Objective))
-            raise DataError(f"threshold is a number or one of {objectives}: {spec.threshold!r}")
-    elif not 0 <= spec.threshold <= 1:
-        raise DataError(f"threshold must lie between 0 and 1, got {spec.threshold}")
-
-
-def _prepare(spec: TrainingSpec, table: Table) -> _Data:
-    names = feature_names(table, target=spec.target, chosen=spec.columns)
-    classes = infer_classes(table, target=spec.target, positive=spec.positive)
-    y = read_target(table, target=spec.target, classes=classes)
-    for label, count in zip(classes, (len(y) - y.sum(), y.sum()), strict=True):
-        if count < 2:
-            raise DataError(f'class "{label}" of "{spec.target}" has a single row; a split needs 2')
-    kinds = infer_columns(table, names)
-    cells = read_cells(kinds, table)
-    train_rows, validation_rows = stratified_split(y, test_size=spec.test_size, seed=spec.seed)
-    schema = learn_fills(kinds, cells, train_rows)
-    columns = fill(schema, cells)
-    return _Data(
-        schema=schema,
-        classes=classes,
-        train=_Part(columns.take(train_rows), y[train_rows]),
-        validation=_Part(columns.take(validation_rows), y[validation_rows]),
-        holdout=table.select(validation_rows.tolist(), name=f"{table.name} (validation rows)"),
-    )
+def _check_binary_settings(spec: TrainingSpec, data: Prepared) -> None:
+    if len(data.classes) == 2:
+        return
+    if spec.threshold != TrainingSpec.threshold:
+        raise DataError(
+            f'"{spec.target}" has {len(data.classes)} classes: the most probable one is predicted, '
+            "without a threshold"
+        )
+    if spec.calibration != "none":
+        raise DataError(f'calibration is for 2 classes, "{spec.target}" has {len(data.classes)}')
 
 
 def _solve(
-    spec: TrainingSpec, encoder: Encoder, data: _Data, on_iteration: OnIteration | None
-) -> SolverReport:
-    X, y = encoder.transform(data.train.columns), data.train.y
-    validation = encoder.transform(data.validation.columns), data.validation.y
+    spec: TrainingSpec, encoder: Encoder, data: Prepared, on_iteration: OnIteration | None
+) -> _Fit:
+    Z, y = encoder.transform(data.train.columns), data.train.y
+    weights = class_weights(y, spec.class_weight)
+    path = None
+    lambda_ = spec.lambda_
+    if lambda_ == "auto":
+        path = regularisation_path(Z, y, weights)
+        lambda_ = path.rows[path.best].lambda_
+    watch = Watch((encoder.transform(data.validation.columns), data.validation.y), on_iteration)
     if spec.solver == "gd":
-        gd = GradientDescentSettings(lr=spec.lr, epochs=spec.epochs, lambda_=spec.lambda_)
-        return gradient_descent(X, y, settings=gd, validation=validation, on_iteration=on_iteration)
-    settings = NewtonSettings(lambda_=spec.lambda_)
-    return newton(X, y, settings=settings, validation=validation, on_iteration=on_iteration)
+        settings = GradientDescentSettings(
+            lr=spec.lr, epochs=spec.epochs, lambda_=lambda_, momentum=spec.momentum
+        )
+        report = gradient_descent(Z, y, weights, settings=settings, watch=watch)
+    else:
+        report = newton(Z, y, weights, settings=NewtonSettings(lambda_=lambda_), watch=watch)
+    return _Fit(_named(report, encoder), lambda_, weights, path, Z)
 
 
-def _classifier(
-    spec: TrainingSpec, data: _Data, encoder: Encoder, report: SolverReport
-) -> Classifier:
-    known = data.train
-    explained = explain(
-        encoder.transform(known.columns),
-        report.weights,
-        report.intercept,
-        owners=encoder.owners,
-        n_columns=len(data.schema.columns),
+def _named(report: SolverReport, encoder: Encoder) -> SolverReport:
+    """The report whose message names the columns that separate the classes."""
+    if report.separation is None:
+        return report
+    names = ", ".join(encoder.slots[column] for column in report.separation.columns)
+    return replace(report, message=report.message.replace("these columns", names))
+
+
+def _classifier(spec: TrainingSpec, data: Prepared, encoder: Encoder, fit: _Fit) -> Classifier:
+    estimator, decision = _estimator(fit.report), Decision()
+    if len(data.classes) == 2:
+        y = data.train.y
+        decision = learn_decision(
+            y,
+            _honest_probabilities(estimator, y, fit),
+            calibration=spec.calibration,
+            threshold=ThresholdSpec.of(spec.threshold),
+        )
+    return assemble(data, encoder, estimator, decision, converged=fit.report.converged)
+
+
+def _estimator(report: SolverReport) -> Estimator:
+    if isinstance(report.intercept, float):
+        return Logistic(report.weights, report.intercept)
+    return Softmax.centred(report.weights, report.intercept)
+
+
+def _honest_probabilities(estimator: Estimator, y: FloatArray, fit: _Fit) -> FloatArray:
+    """P(positive) of each training row by the coefficients that the other rows would give.
+
+    Leave-one-out comes from the Hessian at the optimum. Away from it (gradient descent that did
+    not arrive, separated classes) the coefficients' own probabilities are all there is.
+    """
+    scores = estimator.scores(fit.Z)
+    if fit.report.converged:
+        left_out = leave_one_out_scores(fit.Z, y, fit.report.theta, fit.lambda_, fit.weights)
+        scores = left_out[:, np.newaxis]
+    return estimator.probabilities(scores)[:, 1]
+
+
+def _resolved(spec: TrainingSpec, classifier: Classifier, fit: _Fit) -> TrainingSpec:
+    """The spec with what was chosen in place of what was asked for."""
+    return replace(
+        spec,
+        columns=classifier.schema.names,
+        positive=classifier.classes[1] if classifier.is_binary else None,
+        lambda_=fit.lambda_,
+        threshold=TrainingSpec.threshold if classifier.threshold is None else classifier.threshold,
     )
-    probabilities = sigmoid(explained.logits)
-    threshold = (
-        best_threshold(known.y, probabilities, objective=spec.threshold)
-        if isinstance(spec.threshold, str)
-        else float(spec.threshold)
-    )
-    return Classifier(
-        target=spec.target,
-        classes=data.classes,
-        schema=data.schema,
-        encoder=encoder,
-        weights=report.weights,
-        intercept=report.intercept,
-        threshold=threshold,
-        profile=build_profile(
-            data.schema, known.columns, probabilities=probabilities, threshold=threshold
-        ),
-        converged=report.converged,
-    )
-
-
-def _judge(classifier: Classifier, part: _Part) -> MetricsReport:
-    probabilities = classifier.score_columns(part.columns).probabilities
-    return evaluate_predictions(part.y, probabilities, classifier.threshold)

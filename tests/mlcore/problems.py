@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from mlcore import Table
+from mlcore import NewtonSettings, SolverReport, Table, newton
 from mlcore.arrays import FloatArray, column_moments
 
 BREAST_CANCER_COLUMNS = [0, 1, 4, 6, 8, 9]
@@ -57,3 +58,57 @@ def breast_cancer_problem(columns: list[int] | None = None) -> tuple[FloatArray,
 def five_point(f: Any, x: float, h: float = 1e-3) -> float:
     """The derivative of f at x by the five-point rule; its error is of order h^4."""
     return float((8 * (f(x + h) - f(x - h)) - (f(x + 2 * h) - f(x - 2 * h))) / (12 * h))
+
+
+def solved(X: Any, y: Any = None, weights: Any = None, **options: Any) -> SolverReport:
+    """Newton to a tolerance far below that of any comparison; it must converge."""
+    report = newton(X, y, weights, settings=NewtonSettings(**{"tolerance": 1e-12, **options}))
+    assert report.converged, report.message
+    return report
+
+
+def solution(X: Any, y: Any = None, weights: Any = None, **options: Any) -> FloatArray:
+    return solved(X, y, weights, **options).theta
+
+
+def labelled(X: FloatArray, theta: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Labels that a logistic model with these coefficients draws."""
+    return (rng.random(len(X)) < 1 / (1 + np.exp(-(X @ theta[:-1] + theta[-1])))).astype(np.float64)
+
+
+def class_problem(
+    seed: int = 0, *, n: int = 90, d: int = 3, classes: int = 3
+) -> tuple[FloatArray, FloatArray]:
+    """Three or more overlapping classes."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(n) % classes
+    X = rng.normal(size=(classes, d))[y] + 1.5 * rng.normal(size=(n, d))
+    return standardised(X), y.astype(np.float64)
+
+
+def flower_problem(*classes: int) -> tuple[FloatArray, FloatArray]:
+    """Iris with some of its classes, numbered anew."""
+    from sklearn.datasets import load_iris
+
+    data: Any = load_iris()
+    rows = np.isin(data.target, classes)
+    y = np.searchsorted(np.array(classes), data.target[rows])
+    return standardised(data.data[rows]), y.astype(np.float64)
+
+
+class Counted:
+    """Blocks that count how often they are read from the start."""
+
+    def __init__(self, X: FloatArray, y: FloatArray, rows: int) -> None:
+        self.X, self.y, self.rows, self.passes = X, y, rows, 0
+
+    def __call__(self) -> Iterator[tuple[FloatArray, FloatArray]]:
+        self.passes += 1
+        for start in range(0, len(self.y), self.rows):
+            yield self.X[start : start + self.rows], self.y[start : start + self.rows]
+
+
+def complex_step(f: Callable[[Any], Any], theta: FloatArray) -> FloatArray:
+    """The derivative of f at theta along every axis, from Im f(theta + ih e_j) / h; last axis j."""
+    h = 1e-200
+    return np.stack([np.imag(f(theta + 1j * h * e)) / h for e in np.eye(len(theta))], axis=-1)

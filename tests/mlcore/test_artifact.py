@@ -38,10 +38,11 @@ def test_it_works(trained_mixed: TrainingResult, tmp_path: Path) -> None:
     loaded = load(tmp_path / "models" / "v1", sha256=sha256)
     original = trained_mixed.classifier
     rows = table_rows(original, mixed_table())
-    assert loaded.score(rows).logits.tobytes() == original.score(rows).logits.tobytes()
-    for name in ("target", "classes", "schema", "intercept", "threshold", "profile", "converged"):
+    assert loaded.score(rows).scores.tobytes() == original.score(rows).scores.tobytes()
+    for name in ("target", "classes", "schema", "threshold", "profile", "converged"):
         assert getattr(loaded, name) == getattr(original, name), name
-    assert load(tmp_path / "models" / "v1").weights.tolist() == original.weights.tolist()
+    assert loaded.estimator.base.tolist() == original.estimator.base.tolist()
+    assert loaded.estimator.weights.tolist() == original.estimator.weights.tolist()
 
 
 def test_a_bundle_is_three_files_and_nothing_is_left_over(
@@ -76,7 +77,7 @@ def test_numpy_reads_the_weights(trained: TrainingResult, tmp_path: Path) -> Non
     save(trained, tmp_path / "v1")
     with np.load(tmp_path / "v1" / "weights.npz", allow_pickle=False) as arrays:
         assert sorted(arrays) == ["intercept", "means", "scales", "weights"]
-        assert arrays["weights"].tolist() == trained.classifier.weights.tolist()
+        assert arrays["weights"].tolist() == trained.classifier.estimator.weights.tolist()
 
 
 def test_the_description_tells_the_whole_story(trained: TrainingResult, tmp_path: Path) -> None:
@@ -88,7 +89,8 @@ def test_the_description_tells_the_whole_story(trained: TrainingResult, tmp_path
     assert [feature["name"] for feature in about["features"]] == list(
         trained.classifier.schema.names
     )
-    assert about["metrics"]["validation"] == trained.validation.as_dict()
+    written = json.loads(json.dumps(trained.validation.as_dict()))
+    assert about["metrics"]["validation"] == written
     assert about["spec"]["columns"] == list(trained.classifier.schema.names)
     assert about["solver"]["message"] == trained.report.message
     assert about["rows"] == {"train": 720, "validation": 180}
@@ -137,13 +139,13 @@ def test_two_writers_at_once_agree_or_one_is_refused(
     faster = replace(
         trained, classifier=replace(trained.classifier, threshold=0.5 if same else 0.6)
     )
-    sync = artifact._sync
+    sync = artifact.sync
 
-    def while_we_write(directory: Path) -> None:
-        monkeypatch.setattr(artifact, "_sync", sync)
+    def while_we_write(path: Path) -> None:
+        monkeypatch.setattr(artifact, "sync", sync)
         save(faster, tmp_path / "v1")
 
-    monkeypatch.setattr(artifact, "_sync", while_we_write)
+    monkeypatch.setattr(artifact, "sync", while_we_write)
     if same:
         save(trained, tmp_path / "v1")
     else:

@@ -78,9 +78,9 @@ def assert_refused(bundle: Path, match: str | None = None) -> None:
 
 
 def test_resealing_alone_changes_nothing(bundle: Path) -> None:
-    before = load(bundle).weights.tolist()
+    before = load(bundle).estimator.weights.tolist()
     reseal(bundle)
-    assert load(bundle).weights.tolist() == before
+    assert load(bundle).estimator.weights.tolist() == before
 
 
 def test_it_refuses_another_bundle_than_the_one_asked_for(bundle: Path) -> None:
@@ -351,6 +351,13 @@ def test_it_refuses_what_is_not_there(tmp_path: Path) -> None:
     assert_refused(tmp_path / "nothing", "cannot read")
     (tmp_path / "file").write_text("x")
     assert_refused(tmp_path / "file", "cannot read")
+
+
+def test_other_arrays_do_not_belong_to_the_description(bundle: Path) -> None:
+    with (bundle / "weights.npz").open("ab") as file:
+        file.write(b"more")
+    resum(bundle)
+    assert_refused(bundle, "not the file that model.json was written with")
 
 
 def test_a_moved_bundle_still_loads(bundle: Path) -> None:

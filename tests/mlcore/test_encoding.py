@@ -65,3 +65,10 @@ def test_a_large_offset_keeps_the_digits_that_the_cells_have() -> None:
 def test_the_largest_numbers_do_not_overflow() -> None:
     with np.errstate(all="raise"):
         assert encoded(-1e150, 1e150, 1e150, -1e150).tolist() == [-1, 1, 1, -1]
+
+
+def test_slot_means_are_means_and_shares() -> None:
+    columns = SCHEMA.read(ROWS)
+    encoder = Encoder.fit(SCHEMA, columns)
+    assert encoder.slot_means(columns).tolist() == [3.0, 0.5, 0.5, 0.0]
+    assert encoder.slot_matrix(columns)[2].tolist() == [6.0, 1.0, 0.0, 0.0]

@@ -173,15 +173,25 @@ def test_the_positive_class_can_be_chosen() -> None:
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        (["x", "x"], "it has 1: x"),
-        (["x", "y", "z"], "it has 3: x, y, z"),
-        ([str(k) for k in range(30)], "it has 30: .* and 20 more"),
-        (["", "?"], "it has 0: none"),
+        (["x", "x"], "needs at least 2 classes, it has x$"),
+        ([str(k) for k in range(51)], "has 51 different values .* reads like a quantity"),
+        (["", "?"], "needs at least 2 classes, it has none$"),
     ],
 )
-def test_it_refuses_other_than_two_classes(labels: list[str], message: str) -> None:
+def test_it_refuses_what_is_no_class(labels: list[str], message: str) -> None:
     with pytest.raises(DataError, match=message):
         infer_classes(column(labels), target="a")
+
+
+def test_three_classes_are_in_alphabetical_order_and_none_is_positive() -> None:
+    assert infer_classes(column(["z", "x", "y", "x"]), target="a") == ("x", "y", "z")
+    with pytest.raises(DataError, match=r"has 3 classes \(x, y, z\); none is the positive"):
+        infer_classes(column(["z", "x", "y"]), target="a", positive="x")
+
+
+def test_classes_are_read_as_their_numbers() -> None:
+    y = read_target(column(["z", "x", "y"]), target="a", classes=("x", "y", "z"))
+    assert y.tolist() == [2.0, 0.0, 1.0]
 
 
 def test_the_target_is_read_as_0_and_1() -> None:
@@ -193,3 +203,13 @@ def test_it_names_the_lines_without_a_target() -> None:
     with pytest.raises(DataError) as caught:
         read_target(column(["x", "", "z"]), target="a", classes=("x", "y"))
     assert places_of(caught.value) == [("missing_value", 3, "a"), ("unknown_level", 4, "a")]
+
+
+def test_classes_are_texts_also_where_they_look_like_numbers() -> None:
+    with pytest.raises(DataError, match="classes are texts, as the file holds them: positive is 1"):
+        infer_classes(column(["0", "1"]), target="a", positive=1)  # type: ignore[arg-type]
+
+
+def test_a_name_that_is_no_text_is_refused_like_any_other() -> None:
+    with pytest.raises(DataError, match='there is no column "3" in t.csv'):
+        feature_names(column(["0", "1"]), target="k", chosen=[3])  # type: ignore[list-item]

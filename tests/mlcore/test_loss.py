@@ -7,8 +7,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlcore.loss import gradient, hessian, logits, mean_log_loss, objective, pointwise, sigmoid
-from tests.mlcore.problems import five_point, random_problem
+from mlcore.loss import (
+    LogisticPass,
+    gradient,
+    hessian,
+    logits,
+    losses,
+    margins,
+    mean_log_loss,
+    objective,
+    pointwise,
+    sigmoid,
+    total_loss,
+)
+from mlcore.rows import as_rows
+from tests.mlcore.problems import complex_step, five_point, random_problem
 
 LAMBDAS = [0.0, 0.01, 3.0]
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
@@ -101,3 +114,66 @@ def test_the_objective_is_convex() -> None:
         at_a, at_b = objective_at(a, X, y, 0.01), objective_at(b, X, y, 0.01)
         between = objective_at(t * a + (1 - t) * b, X, y, 0.01)
         assert between <= t * at_a + (1 - t) * at_b + 1e-12
+
+
+def test_the_hessian_agrees_with_the_complex_step() -> None:
+    X, y = random_problem(3)
+    theta = np.random.default_rng(3).normal(size=5)
+    weights = np.random.default_rng(4).uniform(0, 2, size=60)
+
+    def slope(t: np.ndarray) -> np.ndarray:
+        r = weights * (1 / (1 + np.exp(-(X @ t[:-1] + t[-1]))) - y) / weights.sum()
+        return np.append(X.T @ r + 0.3 * t[:-1], r.sum())
+
+    point = pointwise(logits(X, theta), y)
+    H = hessian(point, X, 0.3, weights)
+    assert pytest.approx(complex_step(slope, theta), abs=1e-15) == H
+    assert gradient(point, X, theta, 0.3, weights) == pytest.approx(slope(theta), abs=1e-15)
+
+
+@pytest.mark.parametrize("z", [0.0, 1e-300, 36.0, 37.5, 709.0, 745.0, 1e5, 1e308])
+def test_the_tails_are_exact(z: float) -> None:
+    with np.errstate(all="raise", under="ignore"):
+        point = pointwise(np.array([z, -z]), np.array([1.0, 0.0]))
+        wrong = pointwise(np.array([z, -z]), np.array([0.0, 1.0]))
+    expected = math.exp(-z) if z < 740 else 0.0
+    assert point.loss == pytest.approx([math.log1p(expected)] * 2, rel=1e-15)
+    assert -point.residual[0] == pytest.approx(expected / (1 + expected), rel=1e-15)
+    assert wrong.loss == pytest.approx([z + math.log1p(expected)] * 2, rel=1e-15)
+    assert point.curvature[0] == pytest.approx(expected / (1 + expected) ** 2, rel=1e-14)
+
+
+@given(st.lists(st.floats(-800, 800), min_size=1, max_size=300), st.integers(0, 1))
+def test_the_sum_of_losses_takes_one_logarithm_for_many_rows(z: list[float], label: int) -> None:
+    at = margins(np.array(z), np.full(len(z), float(label)))
+    with np.errstate(all="raise", under="ignore"):
+        found = total_loss(at)
+    assert found == pytest.approx(math.fsum(losses(at)), rel=1e-13, abs=1e-13)
+
+
+@pytest.mark.parametrize("curved", [False, True])
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_a_pass_holds_sums_of_loss_gradient_and_hessian(curved: bool, is_weighted: bool) -> None:
+    X, y = random_problem(1)
+    theta = np.random.default_rng(1).normal(size=5)
+    weights = np.random.default_rng(2).uniform(0, 2, size=60) if is_weighted else None
+    S = 60.0 if weights is None else weights.sum()
+    point = pointwise(logits(X, theta), y)
+    # A buffer that fits the largest block so far serves the uneven last one too.
+    for size in (7, 60):
+        sums = as_rows(X, y, weights, block_rows=size).total(LogisticPass(theta, curved))
+        assert sums[0] / S == pytest.approx(objective(point, theta, 0.0, weights), rel=1e-13)
+        assert sums[1:6] / S == pytest.approx(gradient(point, X, theta, 0.0, weights), abs=1e-14)
+        if curved:
+            H = sums[6:].reshape(5, 5) / S
+            assert pytest.approx(hessian(point, X, 0.0, weights), abs=1e-14) == H
+            assert np.array_equal(H, H.T)
+        else:
+            assert len(sums) == 6
+
+
+@given(st.floats(-40, 40), st.floats(0, 5))
+def test_probability_rises_with_the_logit(z: float, step: float) -> None:
+    low, high = sigmoid(np.array([z, z + step]))
+    assert 0 < low <= high <= 1
+    assert low + sigmoid(np.array([-z]))[0] == pytest.approx(1.0, abs=2.3e-16)

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from mlcore import Column, Profile, Schema, TrainingResult, build_profile
+from mlcore.profile import score_profile
+from tests.mlcore.classifiers import classifier, logistic, softmax, some_rows
 
 SCHEMA = Schema(
     (Column("a", "number", fill=99.0), Column("c", "category", ("x", "y", "z"), fill="x"))
@@ -46,3 +48,22 @@ def test_it_counts_every_training_row(trained_mixed: TrainingResult) -> None:
     colour = profile.columns[2]
     assert colour.missing + sum(count for _, count in colour.counts) == profile.n_rows
     assert colour.missing > 0
+
+
+def test_three_classes_are_summarised_by_what_was_predicted() -> None:
+    made = classifier(softmax(3))
+    scores = made.profile.scores
+    report = made.score(some_rows(made.schema.columns))
+    assert scores.positive_rate is None
+    shares = [report.labels.count(name) / 60 for name in made.classes]
+    assert scores.class_rates == pytest.approx(shares)
+    assert sum(scores.histogram) == 60
+    assert scores.quantiles[100] == report.confidence.max()
+    assert Profile.from_dict(made.profile.to_dict()) == made.profile
+
+
+def test_two_columns_of_probabilities_are_those_of_two_classes() -> None:
+    made = classifier(logistic(3))
+    report = made.score(some_rows(made.schema.columns))
+    assert score_profile(report.probabilities, 0.5) == score_profile(report.positive, 0.5)
+    assert "class_rates" not in made.profile.to_dict()["scores"]

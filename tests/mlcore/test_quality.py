@@ -14,7 +14,8 @@ def test_cross_validation_is_as_good_as_published(raisin_table: Table) -> None:
 
 def test_one_default_training_holds_up(raisin_table: Table) -> None:
     result = train(TrainingSpec(target="Class"), raisin_table)
-    assert result.report.message == "converged in 6 iterations"
+    assert result.report.converged
+    assert result.report.iterations <= 6
     assert result.classifier.classes == ("Kecimen", "Besni")
     assert 0.83 <= result.validation.accuracy <= 0.91
     assert result.validation.roc_auc is not None

@@ -150,3 +150,49 @@ def test_it_raises_nothing_but_schema_errors(rows: Any) -> None:
     else:
         assert columns.n_rows == len(rows) > 0
         assert np.isfinite(columns.values["Area"]).all()
+
+
+ANY_CELL = (
+    st.floats()
+    | st.integers(-(10**160), 10**160)
+    | st.booleans()
+    | st.none()
+    | st.sampled_from(["dark", "red", "3", ""])
+    | st.just([])
+)
+FITTING = st.tuples(
+    st.floats(-1e150, 1e150) | st.integers(-(10**20), 10**20),
+    st.floats(0, 1),
+    st.sampled_from(["dark", "red"]),
+).map(list)
+ANY_ROW = st.lists(ANY_CELL, min_size=2, max_size=4) | FITTING
+
+
+def outcome(read: Any, rows: Any) -> Any:
+    """What came of reading: the columns with their types, or every problem."""
+    try:
+        columns = read(rows)
+    except SchemaError as error:
+        return str(error), error.cells
+    values = {name: (v.dtype, v.tolist()) for name, v in columns.values.items()}
+    return values, columns.n_rows, columns.imputed
+
+
+@given(st.lists(FITTING, min_size=1, max_size=8), st.lists(ANY_ROW, max_size=2), st.booleans())
+@example([[1.0, 0.5, "red"]], [[True, 0.5, "red"]], True)
+@example([[1.0, 0.5, "red"]], [["3", 0.5, "red"]], False)
+@example([[1.0, 0.5, "red"]], [[10**400, 0.5, "red"]], False)
+@example([[1.0, 0.5, "red"]], [[math.nan, 0.5, "red"]], False)
+def test_many_clean_rows_are_read_at_once_with_the_same_outcome(
+    clean: list[Any], others: list[Any], as_objects: bool
+) -> None:
+    rows = clean + others
+    if as_objects:
+        rows = [dict(zip(("Area", "Extent", "Colour", "More"), row, strict=False)) for row in rows]
+    assert repr(outcome(SCHEMA.read, rows)) == repr(outcome(SCHEMA._read_by_cell, rows))
+
+
+def test_clean_rows_take_the_fast_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Schema, "_read_by_cell", None)
+    for rows in ([GOOD] * 3, [list(GOOD.values())] * 3, [tuple(GOOD.values())] * 3):
+        assert SCHEMA.read(rows).values["Area"].tolist() == [2.0] * 3

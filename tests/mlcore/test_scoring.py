@@ -15,7 +15,7 @@ MIXED_ROW = st.tuples(CELL, st.none() | CELL, st.none() | st.sampled_from(["dark
 
 
 def bits(report: ScoreReport, row: int) -> tuple[bytes, ...]:
-    arrays = (report.logits, report.probabilities, report.contributions)
+    arrays = (report.scores, report.probabilities, report.contributions)
     return tuple(np.ascontiguousarray(array[row]).tobytes() for array in arrays)
 
 
@@ -35,8 +35,9 @@ def test_it_works(trained: TrainingResult) -> None:
     report = classifier.score([rows[0], rows[-1]])
     assert report.labels == ("Kecimen", "Besni")
     assert report.predictions.tolist() == [0, 1]
-    assert report.probabilities[0] < 0.5 <= report.probabilities[1]
-    assert report.probabilities == pytest.approx(1 / (1 + np.exp(-report.logits)), abs=1e-15)
+    assert report.positive[0] < 0.5 <= report.positive[1]
+    assert report.positive == pytest.approx(1 / (1 + np.exp(-report.scores[:, 0])), abs=1e-15)
+    assert report.probabilities.sum(axis=1) == pytest.approx(np.ones(2), abs=1e-15)
     assert report.imputed == ((), ())
 
 
@@ -62,7 +63,7 @@ def test_no_batch_size_is_special(trained: TrainingResult) -> None:
     everything = classifier.score(rows)
     for size in (1, 2, 3, 7, 8, 9, 16, 33, 500):
         part = classifier.score(rows[:size])
-        assert part.logits.tobytes() == everything.logits[:size].tobytes()
+        assert part.scores.tobytes() == everything.scores[:size].tobytes()
         assert part.probabilities.tobytes() == everything.probabilities[:size].tobytes()
 
 
@@ -74,7 +75,7 @@ def test_it_names_the_columns_it_filled(trained_mixed: TrainingResult) -> None:
 def test_a_row_exactly_at_the_threshold_is_positive(trained: TrainingResult) -> None:
     classifier = trained.classifier
     row = table_rows(classifier, synthetic_raisin())[0]
-    probability = float(classifier.score([row]).probabilities[0])
+    probability = float(classifier.score([row]).positive[0])
     assert replace(classifier, threshold=probability).score([row]).labels == ("Besni",)
     above = float(np.nextafter(probability, 1))
     assert replace(classifier, threshold=above).score([row]).labels == ("Kecimen",)
@@ -83,8 +84,8 @@ def test_a_row_exactly_at_the_threshold_is_positive(trained: TrainingResult) -> 
 def test_the_extremes_of_the_number_range_are_scored(trained: TrainingResult) -> None:
     with np.errstate(all="raise", under="ignore"):
         report = trained.classifier.score([[1e150] * 7, [-1e150] * 7])
-    assert np.isfinite(report.logits).all()
-    assert set(report.probabilities.tolist()) == {0.0, 1.0}
+    assert np.isfinite(report.scores).all()
+    assert set(report.positive.tolist()) == {0.0, 1.0}
 
 
 def test_it_refuses_rows_that_do_not_fit(trained: TrainingResult) -> None:

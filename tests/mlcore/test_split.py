@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,3 +67,23 @@ def test_folds_differ_by_at_most_one_row_per_class() -> None:
 def test_it_refuses_impossible_folds(folds: int) -> None:
     with pytest.raises(DataError, match="folds"):
         stratified_folds(np.array([0] * 9 + [1] * 3), folds=folds, seed=7)
+
+
+def test_lists_and_other_sequences_are_read_by_place() -> None:
+    y = np.array([0, 1, 1, 0, 1, 0, 1, 1])
+    backwards = pd.Series(y, index=range(len(y))[::-1])
+    expected = stratified_split(y, test_size=0.25, seed=7)
+    for same in (y.tolist(), backwards):
+        found = stratified_split(same, test_size=0.25, seed=7)
+        assert [part.tolist() for part in found] == [part.tolist() for part in expected]
+    folds = stratified_folds(backwards, folds=2, seed=7)
+    assert folds.tolist() == stratified_folds(y, folds=2, seed=7).tolist()
+
+
+def test_a_seed_may_be_an_integer_of_numpy() -> None:
+    assert splitmix64(np.arange(3), seed=np.int64(7)).tolist() == REFERENCE  # type: ignore[arg-type]
+
+
+def test_it_refuses_labels_of_two_dimensions() -> None:
+    with pytest.raises(DataError, match=r"shape \(n,\), got \(2, 1\)"):
+        stratified_split([[0], [1]], test_size=0.5, seed=7)
