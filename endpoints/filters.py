@@ -12,8 +12,9 @@ from django.db.models import Q
 from endpoints.models import Experiment, PredictionRequest, Run
 from endpoints.models.prediction import PredictionRequestQuerySet, Source
 from endpoints.models.run import RunQuerySet, RunState
+from endpoints.services.training import SOLVER_NAMES
 
-SOLVERS = (("newton", "Newton"), ("gd", "Gradient descent"))
+SOLVERS = tuple(SOLVER_NAMES.items())
 LARGEST_INTEGER = 2**31 - 1
 # Moments near the ends of the calendar overflow when the database brings them to its time zone.
 STORABLE = (

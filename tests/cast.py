@@ -32,7 +32,8 @@ from endpoints.services.access import Caller
 from endpoints.services.lifecycle import Decision
 from endpoints.services.serving import Answer, Question, Row
 from endpoints.services.training import TrainingJob, run_training
-from mlcore.datasets import Table, synthetic_raisin
+from mlcore.datasets import synthetic_raisin
+from mlcore.table import Table
 from mlcore.training import TrainingSpec
 from tests.live import ROW
 

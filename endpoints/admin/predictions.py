@@ -97,7 +97,7 @@ def scored_rows(chosen: QuerySet[PredictionRequest]) -> Iterator[list[object]]:
     lines = (
         [
             entry.pk, entry.endpoint.slug, entry.version.number, row, entry.created_at.isoformat(),
-            entry.source, entry.probabilities[row], entry.threshold, entry.predictions[row],
+            entry.source, entry.probability_of(row), entry.threshold, entry.predictions[row],
             entry.latency_us / 1_000, json.dumps(entry.inputs[row], ensure_ascii=False),
         ]
         for entry in chosen.iterator(chunk_size=500)

@@ -39,13 +39,13 @@ class SendFeedback(JsonView):
         return Response(answer, status=200 if recorded.outcome == "unchanged" else 201)
 
 
-def _label_and_row(body: Any) -> tuple[str | int, int]:
+def _label_and_row(body: Any) -> tuple[str | float, int]:
     if not isinstance(body, dict):
         raise InvalidRequest(f"The body is not a JSON object. {SHAPE}")
     query.refuse_unknown(body, ("label", "row"), what="field")
     label, row = body.get("label"), body.get("row", 0)
-    if not isinstance(label, str | int) or isinstance(label, bool):
-        raise _wrong("label", label, "the name of a class, or its index 0 or 1")
+    if not isinstance(label, str | int | float) or isinstance(label, bool):
+        raise _wrong("label", label, "the name of a class, its number, or its index")
     if not isinstance(row, int) or isinstance(row, bool):
         raise _wrong("row", row, "the number of a row, counted from 0")
     return label, row

@@ -80,11 +80,19 @@ class VersionSerializer(serializers.ModelSerializer[AlgorithmVersion]):
 
 
 class VersionDetailSerializer(VersionSerializer):
+    classes = serializers.SerializerMethodField()
     features = serializers.SerializerMethodField()
     history = serializers.SerializerMethodField()
 
     class Meta(VersionSerializer.Meta):
-        fields = (*VersionSerializer.Meta.fields, "features", "history")
+        fields = (*VersionSerializer.Meta.fields, "classes", "features", "history")
+
+    def get_classes(self, version: AlgorithmVersion) -> list[str] | None:
+        """In the order of their numbers; of two the second is the positive one."""
+        try:
+            return list(serving.load(version).classes)
+        except NoModel:
+            return None
 
     def get_features(self, version: AlgorithmVersion) -> list[dict[str, Any]] | None:
         """A version stays readable when its artefact is not: then its features are null."""

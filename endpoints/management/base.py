@@ -55,7 +55,9 @@ class JsonCommand(BaseCommand, ABC):
             self.stdout.write(
                 json.dumps({"error": str(error), "code": error.code, "errors": problems})
             )
-        raise CommandError("\n".join([str(error), *(f"  {place(cell)}" for cell in cells)]))
+        # Of a single cell the message itself says it all.
+        places = [f"  {place(cell)}" for cell in cells] if len(cells) > 1 else []
+        raise CommandError("\n".join([str(error), *places]))
 
 
 def ensure_prepared(stderr: OutputWrapper) -> None:

@@ -3,11 +3,12 @@
 from endpoints.models.endpoint import ApiKey, Endpoint
 from endpoints.models.event import Event
 from endpoints.models.prediction import Feedback, PredictionRequest
-from endpoints.models.run import Experiment, Metric, Param, Run, Tag
+from endpoints.models.run import Analysis, Experiment, Metric, Param, Run, Tag
 from endpoints.models.version import AlgorithmVersion, Status, StatusChange
 
 __all__ = [
     "AlgorithmVersion",
+    "Analysis",
     "ApiKey",
     "Endpoint",
     "Event",

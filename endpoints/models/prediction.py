@@ -37,7 +37,8 @@ class PredictionRequest(models.Model):
     """One answered request, of one row or many; row lists are in the order of the request.
 
     `inputs` holds a list of values a row, in the order of the version's schema, after filling
-    missing cells; `imputed` names the filled columns a row. Append-only.
+    missing cells; `imputed` names the filled columns a row. `probabilities` holds a number a row, that of
+    the positive class, or where there are three or more classes a list of them a row. Append-only.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -50,7 +51,7 @@ class PredictionRequest(models.Model):
     imputed = models.JSONField(default=list)
     probabilities = models.JSONField()
     predictions = models.JSONField()
-    threshold = models.FloatField()
+    threshold = models.FloatField(null=True, help_text="None for three or more classes.")
     latency_us = models.PositiveIntegerField()
     probability = models.FloatField(null=True, help_text="Of a request of one row, for filters.")
     label = models.CharField(max_length=200, blank=True, help_text="Of a request of one row.")
@@ -70,6 +71,15 @@ class PredictionRequest(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+    def probability_of(self, row: int) -> float:
+        """Return the row's one probability: of the positive class, or of the class that was predicted."""
+        return headline(self.probabilities[row])
+
+
+def headline(probabilities: float | list[float]) -> float:
+    """Return the one probability that stands for a row: the positive class's, or the largest."""
+    return max(probabilities) if isinstance(probabilities, list) else probabilities
 
 
 class Feedback(models.Model):

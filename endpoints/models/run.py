@@ -73,10 +73,6 @@ class Run(models.Model):
             models.CheckConstraint(
                 name="run_state_known", condition=models.Q(state__in=RunState.values)
             ),
-            models.CheckConstraint(
-                name="run_finished_has_artifact",
-                condition=~models.Q(state="finished") | ~models.Q(artifact_sha256=""),
-            ),
         ]
 
     def __str__(self) -> str:
@@ -87,8 +83,28 @@ class Run(models.Model):
         return self.id[:8]
 
     @property
+    def has_model(self) -> bool:
+        """A run of a tracker may finish without one."""
+        return self.state == RunState.FINISHED and self.artifact_sha256 != ""
+
+    @property
     def duration(self) -> timedelta | None:
         return self.ended_at - self.started_at if self.ended_at else None
+
+
+class Analysis(models.Model):
+    """What the training found out about its model; apart from the run, since only its page asks."""
+
+    run = models.OneToOneField(
+        Run, on_delete=models.CASCADE, primary_key=True, related_name="analysis"
+    )
+    report = models.JSONField(help_text="As mlcore.analysis.AnalysisReport.to_dict gives it.")
+
+    class Meta:
+        verbose_name_plural = "analyses"
+
+    def __str__(self) -> str:
+        return f"Analysis of {self.run_id}"
 
 
 class Param(models.Model):

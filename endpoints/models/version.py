@@ -37,8 +37,10 @@ class AlgorithmVersion(models.Model):
     artifact_path = models.CharField(max_length=200, help_text="Relative to RAISIN_HOME.")
     artifact_sha256 = models.CharField(max_length=64)
     threshold = models.FloatField(
+        null=True,
+        blank=True,
         validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
-        help_text="Positive if the probability is at least this.",
+        help_text="Positive if the probability is at least this; none for three or more classes.",
     )
     converged = models.BooleanField()
     note = models.TextField(blank=True)
@@ -63,7 +65,7 @@ class AlgorithmVersion(models.Model):
             ),
             models.CheckConstraint(
                 name="version_threshold_is_probability",
-                condition=models.Q(threshold__gte=0, threshold__lte=1),
+                condition=models.Q(threshold=None) | models.Q(threshold__gte=0, threshold__lte=1),
             ),
         ]
         permissions = [

@@ -7,15 +7,27 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from django.conf import settings
 
 from endpoints.models import AlgorithmVersion, Run
-from mlcore import artifact
+from mlcore import artifact, run_training
+from mlcore.analysis import AnalysisReport
 from mlcore.classifier import Classifier
+from mlcore.model_card import model_card_json
+from mlcore.run_folder import json_bytes
 from mlcore.table import Table, canonical_csv
-from mlcore.training import TrainingResult
+
+
+class Trained(run_training.Trained, Protocol):
+    """What a training of any kind gives to be kept."""
+
+    @property
+    def holdout(self) -> Table: ...
+
+    @property
+    def analysis(self) -> AnalysisReport: ...
 
 
 def folder(kept: AlgorithmVersion | Run) -> Path:
@@ -26,11 +38,20 @@ def holdout_file(run: Run) -> Path:
     return Path(settings.RAISIN_HOME) / "runs" / run.id / "holdout.csv"
 
 
-def save(run: Run, result: TrainingResult) -> None:
-    """Write the bundle and the holdout rows, and note on the run where the bundle is."""
+def analysis_file(run: Run) -> Path:
+    return holdout_file(run).with_name("analysis.json")
+
+
+def save(run: Run, result: Trained) -> None:
+    """Write bundle, model card, holdout rows and analysis; note on the run where the bundle is."""
+    classifier, provenance = result.classifier, result.provenance
     run.artifact_path = f"runs/{run.id}/model"
-    run.artifact_sha256 = artifact.save(result, folder(run))
-    _write_table(holdout_file(run), result.holdout)
+    run.artifact_sha256 = artifact.save_classifier(classifier, provenance, folder(run))
+    card = model_card_json(classifier, provenance)
+    _write(folder(run) / "model_card.json", card.encode())
+    holdout = canonical_csv(result.holdout.header, result.holdout.rows)
+    _write(holdout_file(run), holdout)
+    _write(analysis_file(run), json_bytes(result.analysis.to_dict(), name="analysis"))
 
 
 def load(kept: AlgorithmVersion | Run) -> Classifier:
@@ -43,10 +64,10 @@ def describe(kept: AlgorithmVersion | Run) -> dict[str, Any]:
     return artifact.describe(folder(kept), sha256=kept.artifact_sha256)
 
 
-def _write_table(path: Path, table: Table) -> None:
+def _write(path: Path, content: bytes) -> None:
     draft = path.with_suffix(".draft")
     with draft.open("wb") as file:
-        file.write(canonical_csv(table.header, table.rows))
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)

@@ -14,8 +14,8 @@ from endpoints.models import AlgorithmVersion, Endpoint
 from endpoints.services import artifacts, audit
 from endpoints.services.access import Caller
 from mlcore import datasets
-from mlcore.datasets import Table
 from mlcore.errors import ArtifactError
+from mlcore.table import Table
 
 
 def create_endpoint(
@@ -57,10 +57,10 @@ def positive_class(*, slug: str, target: str, table: Table) -> str | None:
     if production is None or target not in table.header:
         return None
     try:
-        positive = artifacts.load(production).classes[1]
+        classes = artifacts.load(production).classes
     except ArtifactError:
         return None
-    return positive if positive in table.cells(target) else None
+    return classes[1] if len(classes) == 2 and set(classes) == set(table.cells(target)) else None
 
 
 def get_or_create_endpoint(*, slug: str, actor: Caller, now: datetime) -> Endpoint:

@@ -21,9 +21,10 @@ from endpoints.services.access import Caller
 from endpoints.services.lifecycle import Decision
 from endpoints.services.serving import Answer, Row
 from endpoints.services.training import TrainingJob, run_training
-from mlcore.datasets import Table
+from mlcore.evaluation import table_rows
 from mlcore.split import splitmix64
-from mlcore.training import TrainingSpec, table_rows
+from mlcore.table import Table
+from mlcore.training import TrainingSpec
 
 Clock = Callable[[], datetime]
 Settings = dict[str, Any]
@@ -173,8 +174,7 @@ def _log(
 def _entry(version: AlgorithmVersion, rows: list[Row], moment: datetime) -> PredictionRequest:
     classifier = serving.load(version)
     started = perf_counter_ns()
-    columns = classifier.schema.read(rows)
-    answer = Answer.of(version, classifier, classifier.score_columns(columns))
-    entry = serving.log_entry(answer, columns, source=Source.DEMO, now=moment)
+    answer = Answer.of(version, classifier, rows)
+    entry = serving.log_entry(answer, source=Source.DEMO, now=moment)
     entry.latency_us = (perf_counter_ns() - started) // 1_000
     return entry

@@ -14,7 +14,7 @@ from endpoints.errors import Conflict, InvalidRequest, NotFound
 from endpoints.models import Feedback, PredictionRequest
 from endpoints.services import access, serving
 from endpoints.services.access import Caller, Need
-from mlcore.errors import shown
+from mlcore.errors import listed, shown
 from mlcore.table import parse_number
 
 UNKNOWN = "There is no prediction with this request id."
@@ -48,7 +48,7 @@ def find_request(request_id: str, *, caller: Caller) -> PredictionRequest:
 
 
 def record(
-    *, request: PredictionRequest, label: str | int, row: int, actor: Caller, now: datetime
+    *, request: PredictionRequest, label: str | float, row: int, actor: Caller, now: datetime
 ) -> Recorded:
     """Add a true label, a class's name or its index, for one row of a logged request."""
     classes = serving.load(request.version).classes
@@ -78,21 +78,26 @@ def check_row(request: PredictionRequest, row: int) -> None:
         )
 
 
-def check_label(request: PredictionRequest, label: str | int) -> str:
+def check_label(request: PredictionRequest, label: str | float) -> str:
     """Return the name of the class that is meant by a label of this request."""
     return _class_name(serving.load(request.version).classes, label)
 
 
-def _class_name(classes: Sequence[str], label: str | int) -> str:
+def _class_name(classes: Sequence[str], label: str | float) -> str:
     """Return the class that is meant; a number is a class of that value, else a class's index."""
     if label in classes:
         return str(label)
     values = [parse_number(name) for name in classes]
-    if isinstance(label, int) and label in values:
+    if isinstance(label, int | float) and label in values:
         return classes[values.index(label)]
-    if isinstance(label, int) and values == [None, None] and 0 <= label < len(classes):
+    are_words = not any(value is not None for value in values)
+    if isinstance(label, int) and are_words and 0 <= label < len(classes):
         return classes[label]
-    raise InvalidRequest(f"{shown(label)} is not a label; use {' or '.join(classes)}.")
+    raise InvalidRequest(f"{shown(label)} is not a label; use {_any_of(classes)}.")
+
+
+def _any_of(classes: Sequence[str]) -> str:
+    return " or ".join(classes) if len(classes) == 2 else f"one of {listed(classes)}"
 
 
 def _replace(request: PredictionRequest, row: int, *, label: str, **facts: Any) -> Recorded:

@@ -5,12 +5,13 @@ Gates read models and artefacts; they change nothing.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from endpoints.models import AlgorithmVersion
 from endpoints.services import artifacts
-from mlcore import artifact, datasets, training
+from mlcore import artifact, datasets, evaluation
 from mlcore.classifier import Classifier
 from mlcore.errors import ArtifactError, MlcoreError, listed
 from mlcore.metrics import METRIC_DIRECTION
@@ -54,7 +55,7 @@ def smoke_test(version: AlgorithmVersion) -> Gate:
 
 
 def _same_question(version: AlgorithmVersion) -> Gate:
-    """Callers must not notice: the same columns are asked for, and 1 means the same class."""
+    """Callers must not notice: the same columns are asked for, and a number means the same class."""
     name = "Schema and classes"
     production = _production(version)
     if production is None:
@@ -70,16 +71,18 @@ def _same_question(version: AlgorithmVersion) -> Gate:
         name,
         "pass",
         f"It asks for the columns of {production.label} and answers with the same classes.",
-        f"{len(ours.schema.columns)} columns, positive class {ours.classes[1]}",
+        f"{len(ours.schema.columns)} columns, {_about_classes(ours)}",
     )
 
 
+def _about_classes(classifier: Classifier) -> str:
+    if classifier.is_binary:
+        return f"positive class {classifier.classes[1]}"
+    return f"{len(classifier.classes)} classes: {listed(classifier.classes)}"
+
+
 def _differences(ours: Classifier, theirs: Classifier) -> str:
-    problems = []
-    if ours.classes != theirs.classes:
-        problems.append(
-            f"probabilities would be of “{ours.classes[1]}” instead of “{theirs.classes[1]}”"
-        )
+    problems = _other_classes(ours.classes, theirs.classes)
     asked, known = (
         {column.name: column.kind for column in c.schema.columns} for c in (ours, theirs)
     )
@@ -88,7 +91,29 @@ def _differences(ours: Classifier, theirs: Classifier) -> str:
     problems += [f"new columns {listed(new)}"] if new else []
     problems += [f"columns no longer known {listed(gone)}"] if gone else []
     problems += [f"other kinds of {listed(changed)}"] if changed else []
-    return "; ".join(problems)
+    return "; ".join([*problems, *_stricter_columns(ours, theirs)])
+
+
+def _stricter_columns(ours: Classifier, theirs: Classifier) -> Iterator[str]:
+    """Cells that callers may send today and that would be refused."""
+    before = {column.name: column for column in theirs.schema.columns}
+    for column in ours.schema.columns:
+        known = before.get(column.name, column)
+        lost = sorted(set(known.levels) - set(column.levels))
+        if lost:
+            yield f"levels of {column.name} no longer known {listed(lost)}"
+        if known.fill is not None and column.fill is None:
+            yield f"{column.name} may no longer be missing"
+
+
+def _other_classes(ours: tuple[str, ...], theirs: tuple[str, ...]) -> list[str]:
+    if ours == theirs:
+        return []
+    if len(ours) == len(theirs) == 2:
+        return [f"probabilities would be of “{ours[1]}” instead of “{theirs[1]}”"]
+    if set(ours) == set(theirs):
+        return [f"class numbers would mean {listed(ours)} instead of {listed(theirs)}"]
+    return [f"answers would be one of {listed(ours)} instead of {listed(theirs)}"]
 
 
 def _production(version: AlgorithmVersion) -> AlgorithmVersion | None:
@@ -114,12 +139,15 @@ def _validation_metric(version: AlgorithmVersion) -> Gate:
     metric = version.endpoint.primary_metric
     try:
         holdout = datasets.read_csv(artifacts.holdout_file(version.run))
-        ours = getattr(training.evaluate(artifacts.load(version), holdout), metric)
-        theirs = getattr(training.evaluate(artifacts.load(production), holdout), metric)
+        candidate, rival = artifacts.load(version), artifacts.load(production)
+        if set(candidate.classes) != set(rival.classes):
+            return _not_run(name, "The two versions answer with different classes.")
+        ours = getattr(evaluation.evaluate(candidate, holdout), metric)
+        theirs = getattr(evaluation.evaluate(rival, holdout), metric)
     except (MlcoreError, OSError) as error:
         return Gate(name, "warn", f"The two versions cannot be compared on the same rows: {error}")
     if ours is None or theirs is None:
-        return _not_run(name, "The metric is undefined on rows of a single class.")
+        return _not_run(name, "The metric is undefined: the rows do not hold every class.")
     return _verdict(version, production, ours, theirs)
 
 

@@ -82,6 +82,8 @@ def register(
         raise InvalidTransition(
             f"Run {run.short_id} is {run.state}; only a finished run has a model."
         )
+    if not run.artifact_sha256:
+        raise InvalidTransition(f"Run {run.short_id} was tracked without a model.")
     described = artifacts.describe(run)
     with _unless_overtaken(endpoint):
         highest = endpoint.versions.aggregate(highest=Max("number"))["highest"] or 0

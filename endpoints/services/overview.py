@@ -26,7 +26,7 @@ from django.db.models import (
 
 from endpoints.models import AlgorithmVersion, Endpoint, PredictionRequest, StatusChange
 from endpoints.models.endpoint import EndpointQuerySet
-from endpoints.models.prediction import PredictionRequestQuerySet
+from endpoints.models.prediction import PredictionRequestQuerySet, headline
 
 SAMPLE = 5_000
 SAMPLE_ROWS = 20_000
@@ -101,20 +101,27 @@ class Pulse:
 
 @dataclass(frozen=True)
 class _Scored:
-    """One sampled request."""
+    """One sampled request; `threshold` None says that it has no positive class."""
 
     version: int
     latency_us: int
-    probabilities: list[float]
-    threshold: float
+    probabilities: Sequence[float | list[float]]
+    threshold: float | None
+
+    @property
+    def headlines(self) -> list[float]:
+        return [headline(found) for found in self.probabilities]
 
     @property
     def positives(self) -> int:
-        return sum(probability >= self.threshold for probability in self.probabilities)
+        return 0 if self.threshold is None else sum(p >= self.threshold for p in self.headlines)
 
 
 def traffic(endpoint: Endpoint, *, period: Period, now: datetime) -> Traffic:
-    """Return the endpoint's numbers for the period."""
+    """Return the endpoint's numbers for the period.
+
+    The histogram is of the positive class, or of the predicted one where there are three or more.
+    """
     starts = bucket_starts(period, now)
     counts = _by_bar([endpoint], starts).get(endpoint.pk, [0] * len(starts))
     requests = sum(counts)
@@ -134,7 +141,7 @@ def traffic(endpoint: Endpoint, *, period: Period, now: datetime) -> Traffic:
         positive_rate=_positive_rate(sample),
         labels=labels,
         accuracy=sum(right for _, right in labelled.values()) / labels if labels else None,
-        histogram=histogram(p for scored in sample for p in scored.probabilities),
+        histogram=histogram(p for scored in sample for p in scored.headlines),
         versions=_by_version(endpoint, starts[0], sample, labelled),
     )
 
@@ -332,5 +339,7 @@ def _version_traffic(
 
 
 def _positive_rate(sample: list[_Scored]) -> float | None:
-    rows = sum(len(scored.probabilities) for scored in sample)
-    return sum(scored.positives for scored in sample) / rows if rows else None
+    """Of the rows that two classes share."""
+    binary = [scored for scored in sample if scored.threshold is not None]
+    rows = sum(len(scored.probabilities) for scored in binary)
+    return sum(scored.positives for scored in binary) / rows if rows else None

@@ -8,21 +8,23 @@ from __future__ import annotations
 import threading
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from time import perf_counter_ns
-from typing import Self
+from typing import Any, Self
 
 from endpoints.errors import InvalidRows, NoModel, NotFound
 from endpoints.models import AlgorithmVersion, Endpoint, PredictionRequest, Status
 from endpoints.models.prediction import Source
 from endpoints.services import artifacts, request_log
-from mlcore.classifier import Classifier, ScoreReport
+from mlcore.classifier import Classifier
 from mlcore.errors import ArtifactError, SchemaError
-from mlcore.schema import Columns
+from mlcore.rowscoring import RowReport
+from mlcore.schema import Schema
 
 Row = Mapping[str, object] | Sequence[object]
+Cell = float | str | None
 LOADED_MODELS = 16
 
 
@@ -42,43 +44,62 @@ class Question:
 
 @dataclass(frozen=True)
 class Answer:
-    """What was answered, and under which request id it is in the log."""
+    """What was answered, row by row, and under which request id it is in the log.
+
+    `inputs` holds the values that were scored, in the order of the schema, with missing cells filled.
+    """
 
     request_id: uuid.UUID
     version: AlgorithmVersion
     classifier: Classifier
-    report: ScoreReport
+    rows: Sequence[RowReport]
+    inputs: list[list[Cell]]
 
     @classmethod
-    def of(cls, version: AlgorithmVersion, classifier: Classifier, report: ScoreReport) -> Self:
-        return cls(uuid.uuid4(), version, classifier, report)
+    def of(cls, version: AlgorithmVersion, classifier: Classifier, rows: Sequence[Row]) -> Self:
+        """Score the rows; raises SchemaError. One row alone takes the fast way, with the same bits."""
+        if len(rows) == 1:
+            report = classifier.score_row(rows[0])
+            return cls(
+                uuid.uuid4(), version, classifier, [report], [_filled(classifier.schema, rows[0])]
+            )
+        columns = classifier.schema.read(rows)
+        values = (columns.values[name].tolist() for name in classifier.schema.names)
+        inputs = [list(row) for row in zip(*values, strict=True)]
+        reports = classifier.score_columns(columns).rows()
+        return cls(uuid.uuid4(), version, classifier, reports, inputs)
 
-    @property
-    def contributions(self) -> list[dict[str, float]]:
-        """Log-odds a column and row; with the intercept they sum to the logit."""
-        names = self.classifier.schema.names
-        return [dict(zip(names, row, strict=True)) for row in self.report.contributions.tolist()]
+
+def _filled(schema: Schema, row: Row) -> list[Cell]:
+    """The cells of a row that the schema has accepted, as `Schema.read` would give them."""
+    cells: Iterable[Any]
+    cells = (row[name] for name in schema.names) if isinstance(row, Mapping) else row
+    return [
+        column.fill if cell is None else float(cell) if column.kind == "number" else cell
+        for column, cell in zip(schema.columns, cells, strict=True)
+    ]
 
 
 class ModelCache:
-    """The classifiers in memory, by checksum, least recently used first out; safe among threads."""
+    """The classifiers in memory, by checksum and threshold, least recently used first out; safe among threads."""
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._lock = threading.Lock()
-        self._models: OrderedDict[str, Classifier] = OrderedDict()
+        self._models: OrderedDict[tuple[str, float | None], Classifier] = OrderedDict()
 
     def get(self, version: AlgorithmVersion) -> Classifier:
         """Return the version's classifier with its threshold; raises ArtifactError."""
-        key = version.artifact_sha256
+        key = version.artifact_sha256, version.threshold
         with self._lock:
             if key not in self._models:
-                self._models[key] = artifacts.load(version)
+                loaded = artifacts.load(version)
+                # Its threshold is the version's; what is prepared for fast rows is kept with it.
+                self._models[key] = replace(loaded, threshold=version.threshold)
                 while len(self._models) > self._size:
                     self._models.popitem(last=False)
             self._models.move_to_end(key)
-            classifier = self._models[key]
-        return replace(classifier, threshold=version.threshold)
+            return self._models[key]
 
 
 models = ModelCache(LOADED_MODELS)
@@ -95,11 +116,10 @@ def predict(question: Question, *, clock: Callable[[], datetime]) -> Answer:
     version = choose_version(question)
     classifier = load(version)
     try:
-        columns = classifier.schema.read(question.rows)
+        answer = Answer.of(version, classifier, question.rows)
     except SchemaError as error:
         raise InvalidRows(str(error), cells=error.cells) from error
-    answer = Answer.of(version, classifier, classifier.score_columns(columns))
-    entry = log_entry(answer, columns, source=question.source, now=clock())
+    entry = log_entry(answer, source=question.source, now=clock())
     entry.latency_us = (perf_counter_ns() - started) // 1_000
     request_log.write(entry)
     return answer
@@ -140,28 +160,29 @@ def load(version: AlgorithmVersion) -> Classifier:
         raise NoModel(f"The artefact of {version.label} cannot be used: {error}") from error
 
 
-def log_entry(answer: Answer, columns: Columns, *, source: str, now: datetime) -> PredictionRequest:
+def log_entry(answer: Answer, *, source: str, now: datetime) -> PredictionRequest:
     """Return the unsaved row of the log for an answer."""
-    report = answer.report
-    names = answer.classifier.schema.names
-    inputs = zip(*(columns.values[name].tolist() for name in names), strict=True)
-    is_single = columns.n_rows == 1
-    return PredictionRequest(
+    rows, is_binary = answer.rows, answer.classifier.is_binary
+    imputed = [list(row.imputed) for row in rows]
+    entry = PredictionRequest(
         id=answer.request_id,
         endpoint=answer.version.endpoint,
         version=answer.version,
         created_at=now,
         source=source,
-        row_count=columns.n_rows,
-        inputs=[list(row) for row in inputs],
-        imputed=[list(names) for names in report.imputed] if any(report.imputed) else [],
-        probabilities=report.probabilities.tolist(),
-        predictions=report.predictions.tolist(),
+        row_count=len(rows),
+        inputs=answer.inputs,
+        imputed=imputed if any(imputed) else [],
+        probabilities=[
+            row.probabilities[1] if is_binary else list(row.probabilities) for row in rows
+        ],
+        predictions=[row.prediction for row in rows],
         threshold=answer.classifier.threshold,
         latency_us=0,
-        probability=float(report.probabilities[0]) if is_single else None,
-        label=report.labels[0] if is_single else "",
     )
+    if len(rows) == 1:
+        entry.probability, entry.label = entry.probability_of(0), rows[0].label
+    return entry
 
 
 def unloadable_production_models() -> list[str]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
-from endpoints.models import Metric, Param, Run, Tag
+from endpoints.models import Analysis, Metric, Param, Run, Tag
 from endpoints.models.run import RunState
-from mlcore.metrics import MetricsReport
-from mlcore.solvers import Iteration
 
 
 def log_params(run: Run, params: Mapping[str, object]) -> None:
@@ -23,34 +22,14 @@ def log_tags(run: Run, tags: Mapping[str, str]) -> None:
     Tag.objects.bulk_create([Tag(run=run, key=key, value=value) for key, value in tags.items()])
 
 
-def log_history(run: Run, history: tuple[Iteration, ...]) -> None:
-    """Store one point a series and iteration."""
-    series = (
-        "train_loss",
-        "train_accuracy",
-        "validation_loss",
-        "validation_accuracy",
-        "gradient_norm",
-    )
-    points = (
-        Metric(run=run, key=f"epoch_{name}", step=row.number, value=value)
-        for row in history
-        for name in series
-        if (value := getattr(row, name)) is not None
-    )
-    Metric.objects.bulk_create(points, batch_size=500)
+def log_metrics(run: Run, points: Iterable[tuple[str, int, float]]) -> None:
+    """Store points of (name, step, value)."""
+    rows = (Metric(run=run, key=key, step=step, value=value) for key, step, value in points)
+    Metric.objects.bulk_create(rows, batch_size=500)
 
 
-def log_report(run: Run, prefix: str, report: MetricsReport) -> None:
-    """Store a report's numbers as `<prefix>_<metric>`; an undefined metric is left out."""
-    numbers = {
-        key: value
-        for key, value in report.as_dict().items()
-        if isinstance(value, int | float) and not isinstance(value, bool)
-    }
-    Metric.objects.bulk_create(
-        [Metric(run=run, key=f"{prefix}_{key}", value=value) for key, value in numbers.items()]
-    )
+def log_analysis(run: Run, report: Mapping[str, Any]) -> None:
+    Analysis.objects.create(run=run, report=report)
 
 
 def finish(run: Run, *, now: datetime) -> None:

@@ -1,25 +1,35 @@
-"""Trains a table and tracks it as a run: parameters, curves, metrics, holdout rows, artefact."""
+"""Trains a table and tracks it as a run: parameters, curves, metrics, analysis, holdout, artefact."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 
 from endpoints.errors import InvalidData, InvalidRequest
 from endpoints.models import Experiment, Run
-from endpoints.services import artifacts, tracking
+from endpoints.services import artifacts, forests, tracking
 from endpoints.services.access import Caller
-from mlcore.datasets import Table
+from endpoints.services.forests import ForestResult, ForestSpec
+from mlcore import run_training as records
 from mlcore.errors import DataError, NotConvergedWarning, shown
 from mlcore.solvers import Iteration
+from mlcore.table import Table
 from mlcore.training import TrainingResult, TrainingSpec, train
 
 Clock = Callable[[], datetime]
+Spec = TrainingSpec | ForestSpec
+Result = TrainingResult | ForestResult
 LONGEST_NAME = 120
 LONGEST_CLASS = 200
-SOLVER_NAMES = {"newton": "Newton", "gd": "Gradient descent"}
+SOLVER_NAMES = {
+    "newton": "Newton",
+    "gd": "Gradient descent",
+    "decision_tree": "Decision tree",
+    "random_forest": "Random forest",
+    "extra_trees": "Extra trees",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +37,7 @@ class TrainingJob:
     """What to train on, how, and under which experiment and name to keep it."""
 
     table: Table
-    spec: TrainingSpec
+    spec: Spec
     experiment: str
     name: str = ""
     actor: Caller
@@ -36,7 +46,7 @@ class TrainingJob:
 @dataclass(frozen=True)
 class TrainedRun:
     run: Run
-    result: TrainingResult
+    result: Result
 
 
 def run_training(
@@ -63,7 +73,7 @@ def _open(job: TrainingJob, now: datetime) -> Run:
     experiment, _ = Experiment.objects.get_or_create(name=job.experiment)
     return Run.objects.create(
         experiment=experiment,
-        name=job.name or f"{SOLVER_NAMES[job.spec.solver]}, lambda {job.spec.lambda_:g}",
+        name=job.name or _default_name(job.spec),
         solver=job.spec.solver,
         dataset_name=job.table.name,
         dataset_sha256=job.table.sha256,
@@ -74,6 +84,14 @@ def _open(job: TrainingJob, now: datetime) -> Run:
     )
 
 
+def _default_name(spec: Spec) -> str:
+    solver = SOLVER_NAMES[spec.solver]
+    if isinstance(spec, ForestSpec):
+        return solver if spec.max_depth is None else f"{solver}, depth {spec.max_depth}"
+    penalty = spec.lambda_ if isinstance(spec.lambda_, str) else f"{spec.lambda_:g}"
+    return f"{solver}, lambda {penalty}"
+
+
 def _check_names(job: TrainingJob) -> None:
     for word, text in (("experiment", job.experiment), ("run's name", job.name)):
         if len(text) > LONGEST_NAME:
@@ -82,7 +100,7 @@ def _check_names(job: TrainingJob) -> None:
             )
 
 
-def _check_classes(result: TrainingResult) -> None:
+def _check_classes(result: Result) -> None:
     """The log and the labels keep class names."""
     for name in result.classifier.classes:
         if len(name) > LONGEST_CLASS:
@@ -91,32 +109,24 @@ def _check_classes(result: TrainingResult) -> None:
             )
 
 
-def _train(job: TrainingJob, on_iteration: Callable[[Iteration], None] | None) -> TrainingResult:
+def _train(job: TrainingJob, on_iteration: Callable[[Iteration], None] | None) -> Result:
+    if isinstance(job.spec, ForestSpec):
+        return forests.fit(job.spec, job.table)
     with warnings.catch_warnings():
         # The run, its version and their pages all carry the verdict; a log line would add nothing.
         warnings.simplefilter("ignore", NotConvergedWarning)
         return train(job.spec, job.table, on_iteration=on_iteration)
 
 
-def _keep(run: Run, result: TrainingResult) -> None:
+def _keep(run: Run, result: Result) -> None:
     """Write the artefact and the holdout rows, then everything the run's pages show."""
     artifacts.save(run, result)
-    run.converged = result.report.converged
-    run.iterations = result.report.iterations
-    run.message = result.report.message
+    solver = result.provenance.solver
+    run.converged = result.classifier.converged
+    run.iterations = solver["iterations"]
+    run.message = solver["message"]
     run.dataset_features = len(result.classifier.schema.columns)
-    tracking.log_params(run, _params(result))
-    tracking.log_history(run, result.report.history)
-    tracking.log_report(run, "train", result.train)
-    tracking.log_report(run, "validation", result.validation)
+    tracking.log_params(run, records.params(result))
+    tracking.log_metrics(run, records.metrics(result))
+    tracking.log_analysis(run, result.analysis.to_dict())
     tracking.log_tags(run, {"dataset": run.dataset_name})
-
-
-def _params(result: TrainingResult) -> dict[str, object]:
-    """Return the settings that took part: Newton has no learning rate and no epochs."""
-    params = asdict(result.spec)
-    params["columns"] = ", ".join(result.classifier.schema.names)
-    params["threshold_value"] = result.classifier.threshold
-    if result.spec.solver == "newton":
-        del params["lr"], params["epochs"]
-    return params

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from argparse import ArgumentTypeError
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from django.conf import settings
 from django.core.management.base import CommandParser
@@ -19,14 +21,17 @@ from endpoints.management.base import JsonCommand, ensure_prepared
 from endpoints.models import AlgorithmVersion
 from endpoints.services import catalog, lifecycle
 from endpoints.services.access import Caller
-from endpoints.services.training import TrainedRun, TrainingJob, run_training
+from endpoints.services.forests import ForestSpec
+from endpoints.services.training import SOLVER_NAMES, Spec, TrainedRun, TrainingJob, run_training
 from mlcore import datasets
-from mlcore.datasets import Table
+from mlcore.errors import DataError, listed
 from mlcore.solvers import Iteration
+from mlcore.table import Table
+from mlcore.thresholds import SPECS, ThresholdSpec
 from mlcore.training import TrainingSpec
+from mlcore.trees import TreeFamily
 
 SHELL = Caller(system="command line")
-TUNED = ("accuracy", "f1", "youden")
 
 
 class Command(JsonCommand):
@@ -42,18 +47,25 @@ class Command(JsonCommand):
         add("--endpoint", default="", help="Slug of the endpoint. Default: the file's name.")
         add("--experiment", default="", help="Default: the endpoint's slug.")
         add("--name", default="", help="The run's name.")
-        add("--solver", choices=("newton", "gd"), default="newton")
-        add("--lr", type=float, default=0.01, help="Learning rate of gd.")
+        add("--solver", choices=tuple(SOLVER_NAMES), default="newton")
+        add("--lr", type=number_or("auto"), default=0.01, help="Learning rate of gd, or auto.")
+        add("--momentum", choices=("none", "nesterov"), default="none", help="Momentum of gd.")
         add("--epochs", type=int, default=100, help="Epochs of gd.")
-        add("--lambda", dest="lambda_", type=float, default=0.01, help="L2 penalty.")
+        add(
+            "--lambda",
+            dest="lambda_",
+            type=number_or("auto"),
+            default=0.01,
+            help="L2 penalty; auto takes the best by approximate leave-one-out.",
+        )
+        add("--trees", dest="n_estimators", type=int, default=100, help="Trees of a forest.")
+        add("--max-depth", type=int, default=None, help="Depth of a tree. Default: no limit.")
+        add("--min-leaf", dest="min_samples_leaf", type=int, default=5, help="Rows of a leaf.")
+        add("--class-weight", choices=("none", "balanced"), default="none")
+        add("--calibration", choices=("none", "platt", "isotonic"), default="none")
         add("--test-size", type=float, default=0.2, help="Share of rows held out.")
         add("--seed", type=int, default=7)
-        add(
-            "--threshold",
-            type=threshold,
-            default=0.5,
-            help="A number, or tuned: " + ", ".join(TUNED),
-        )
+        add("--threshold", type=threshold, default=0.5, help=f"One of {SPECS}.")
         add("--register", action="store_true", help="Make the run the endpoint's next version.")
 
     def run(self, **options: Any) -> Mapping[str, Any]:
@@ -79,7 +91,7 @@ class Command(JsonCommand):
         synthetic = " SYNTHETIC data." if data["synthetic"] else ""
         lines = [
             f"Run {facts['run_id']}: {facts['message']}.{synthetic}",
-            f"  1 is “{facts['classes'][1]}”, 0 is “{facts['classes'][0]}” of {facts['target']}",
+            f"  {classes_in_words(facts)} of {facts['target']}",
             f"  {data['rows']} rows, {data['features']} features; validation accuracy "
             f"{validation['accuracy']:.4f}, ROC AUC {validation['roc_auc'] or float('nan'):.4f}, "
             f"log loss {validation['log_loss']:.4f}",
@@ -93,12 +105,33 @@ class Command(JsonCommand):
         return "\n".join(lines)
 
 
+def classes_in_words(facts: Mapping[str, Any]) -> str:
+    classes = facts["classes"]
+    if len(classes) == 2:
+        return f"1 is “{classes[1]}”, 0 is “{classes[0]}”"
+    return f"{len(classes)} classes: {listed(classes)}"
+
+
 def page(name: str, *place: object) -> str:
     return f"{settings.RAISIN_URL}{reverse(f'dashboard:{name}', args=place)}"
 
 
+def number_or(word: str) -> Callable[[str], float | str]:
+    """Read an option that is a number or one word."""
+
+    def number(text: str) -> float | str:
+        return text if text == word else float(text)
+
+    return number
+
+
 def threshold(text: str) -> float | str:
-    return text if text in TUNED else float(text)
+    """Read a threshold as `ThresholdSpec` does, so that a wrong one is refused at once."""
+    try:
+        spec = ThresholdSpec.parse(text)
+    except DataError as error:
+        raise ArgumentTypeError(str(error)) from error
+    return spec.target if spec.objective == "fixed" and spec.target is not None else text
 
 
 def read_table(data: str) -> Table:
@@ -110,23 +143,27 @@ def read_table(data: str) -> Table:
     return datasets.read_csv(path)
 
 
-def spec_from(options: Mapping[str, Any], table: Table, slug: str) -> TrainingSpec:
+def spec_from(options: Mapping[str, Any], table: Table, slug: str) -> Spec:
     target = options["target"] or ("Class" if options["data"] == "raisin" else "")
     if not target:
         raise InvalidRequest("Name the column to predict: --target COLUMN.")
     columns = options["columns"]
-    return TrainingSpec(
-        target=target,
-        columns=tuple(name.strip() for name in columns.split(",")) if columns else None,
-        positive=options["positive"]
-        or catalog.positive_class(slug=slug, target=target, table=table),
-        **{key: options[key] for key in ("solver", "lr", "epochs", "lambda_", "test_size", "seed")},
-        threshold=options["threshold"],
-    )
+    kind = ForestSpec if options["solver"] in get_args(TreeFamily) else TrainingSpec
+    known = {field.name for field in fields(kind)} - {"target", "columns", "positive"}
+    try:
+        return kind(
+            target=target,
+            columns=tuple(name.strip() for name in columns.split(",")) if columns else None,
+            positive=options["positive"]
+            or catalog.positive_class(slug=slug, target=target, table=table),
+            **{name: options[name] for name in known},
+        )
+    except DataError as error:
+        raise InvalidRequest(f"{error}.") from error
 
 
-def total_iterations(spec: TrainingSpec) -> int | None:
-    return spec.epochs if spec.solver == "gd" else None
+def total_iterations(spec: Spec) -> int | None:
+    return spec.epochs if isinstance(spec, TrainingSpec) and spec.solver == "gd" else None
 
 
 class progress:  # noqa: N801 - reads as a verb where it is used
@@ -156,13 +193,15 @@ def register(trained: TrainedRun, slug: str) -> AlgorithmVersion:
 
 def facts(trained: TrainedRun, slug: str, version: AlgorithmVersion | None) -> dict[str, Any]:
     run, result = trained.run, trained.result
-    counted = "iterations" if run.solver == "newton" else "epochs"
+    counted = "epochs" if run.solver == "gd" else "iterations"
     return {
         "run_id": run.id,
         "experiment": run.experiment.name,
         "endpoint": slug,
         "version": version.number if version else None,
         "solver": run.solver,
+        "lambda": getattr(result.spec, "lambda_", None),
+        "threshold": result.classifier.threshold,
         "converged": run.converged,
         counted: run.iterations,
         "message": run.message,

@@ -46,9 +46,7 @@ def test_it_works(api: APIClient, request_id: str) -> None:
 
 def test_it_says_whether_the_prediction_was_right(api: APIClient, raisin: Endpoint) -> None:
     answered = prediction(raisin)
-    assert send(api, str(answered.request_id), {"label": answered.report.labels[0]}).json()[
-        "correct"
-    ]
+    assert send(api, str(answered.request_id), {"label": answered.rows[0].label}).json()["correct"]
 
 
 @pytest.mark.parametrize(("index", "name"), [(0, "Kecimen"), (1, "Besni")])

@@ -152,6 +152,7 @@ def test_pages_lead_back(reader: APIClient, db: None) -> None:
         ("q=second", ["second"]),
         ("q=synthetic", ["second", "first"]),
         ("solver=gd", ["second"]),
+        ("solver=random_forest", []),
         ("state=finished", ["second", "first"]),
         ("state=failed", []),
         ("experiment=trees", ["second"]),

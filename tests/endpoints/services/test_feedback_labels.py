@@ -21,15 +21,18 @@ WORDS = ("Kecimen", "Besni")
         (("2", "1"), 1, "1"),
         (("2", "1"), 2, "2"),
         (("0", "1"), "1", "1"),
+        (("0", "1"), 1.0, "1"),
+        (("0.5", "1.5", "2.5"), 0.5, "0.5"),
     ],
 )
-def test_it_works(classes: tuple[str, str], label: str | int, meant: str) -> None:
+def test_it_works(classes: tuple[str, ...], label: str | float, meant: str) -> None:
     assert _class_name(classes, label) == meant
 
 
 @pytest.mark.parametrize(
-    ("classes", "label"), [(WORDS, 2), (WORDS, -1), (WORDS, "besni"), (("2", "1"), 0), (WORDS, "1")]
+    ("classes", "label"),
+    [(WORDS, 2), (WORDS, -1), (WORDS, "besni"), (("2", "1"), 0), (WORDS, "1"), (WORDS, 1.0)],
 )
-def test_it_refuses_what_is_no_class(classes: tuple[str, str], label: str | int) -> None:
+def test_it_refuses_what_is_no_class(classes: tuple[str, str], label: str | float) -> None:
     with pytest.raises(InvalidRequest, match="is not a label"):
         _class_name(classes, label)

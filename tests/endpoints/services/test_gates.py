@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from endpoints.models import AlgorithmVersion, Endpoint
 from endpoints.services import artifacts, gates
-from mlcore import datasets, training
+from mlcore import Classifier, datasets, evaluation
 
 pytestmark = pytest.mark.django_db
 
@@ -30,8 +33,8 @@ def difference(endpoint: Endpoint, metric: str) -> float:
     """Recompute by hand how much better v2 is than v1 on the holdout rows of v2."""
     first, second = endpoint.versions.order_by("number")
     holdout = datasets.read_csv(artifacts.holdout_file(second.run))
-    ours = getattr(training.evaluate(artifacts.load(second), holdout), metric)
-    theirs = getattr(training.evaluate(artifacts.load(first), holdout), metric)
+    ours = getattr(evaluation.evaluate(artifacts.load(second), holdout), metric)
+    theirs = getattr(evaluation.evaluate(artifacts.load(first), holdout), metric)
     return float(ours - theirs)
 
 
@@ -100,3 +103,26 @@ def test_a_changed_artefact_fails_the_reload(raisin: Endpoint) -> None:
 def test_an_unconverged_fit_is_a_warning(raisin: Endpoint) -> None:
     raisin.versions.filter(number=2).update(converged=False)
     assert gate(raisin.versions.get(number=2), "Solver converged").verdict == "warn"
+
+
+def with_columns(classifier: Classifier, **changes: Any) -> Classifier:
+    """The classifier with its first column changed."""
+    first, *others = classifier.schema.columns
+    schema = replace(classifier.schema, columns=(replace(first, **changes), *others))
+    return replace(classifier, schema=schema)
+
+
+def test_a_level_or_a_hole_that_is_no_longer_taken_fails(
+    raisin: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    candidate = raisin.versions.get(number=2)
+    ours = artifacts.load(candidate)
+    levels = {"kind": "category", "levels": ("big", "small"), "fill": "big"}
+    theirs = with_columns(ours, **levels)
+    narrower = with_columns(ours, kind="category", levels=("small",), fill=None)
+    loaded = {candidate.pk: narrower}
+    monkeypatch.setattr(artifacts, "load", lambda kept: loaded.get(kept.pk, theirs))
+    found = gates.evaluate(candidate)[1]
+    assert found.verdict == "fail"
+    assert "levels of Area no longer known big" in found.message
+    assert "Area may no longer be missing" in found.message
