@@ -16,9 +16,12 @@ Values = Sequence[float | None]
 
 @dataclass(frozen=True)
 class Line:
+    """One series: of its own colour, one edge of a band, or quiet, one of many in grey."""
+
     name: str
     css: str
     dash: str
+    role: str = "line"
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,17 @@ class LineChart:
     rows: tuple[Row, ...]
     total: int
     marks: tuple[Mark, ...] = ()
+    x_scale: str = "linear"
+    band: str = ""
+
+    @property
+    def named(self) -> tuple[Line, ...]:
+        """The lines that the legend tells apart."""
+        return tuple(line for line in self.lines if line.role == "line")
+
+    @property
+    def quiet(self) -> int:
+        return sum(line.role == "quiet" for line in self.lines)
 
     @property
     def x_kind(self) -> str:
@@ -58,6 +72,23 @@ class LineChart:
 
     def marked(self, marks: Iterable[tuple[Any, str]]) -> LineChart:
         return replace(self, marks=tuple(Mark(x, text) for x, text in marks))
+
+    def with_quiet(self, series: Mapping[str, Mapping[Any, float]]) -> LineChart:
+        """Add lines that are drawn thin and grey and not told apart; their values are by x."""
+        lines = (Line(name, "s-reference", "", "quiet") for name in series)
+        rows = (
+            replace(row, values=(*row.values, *(points.get(row.x) for points in series.values())))
+            for row in self.rows
+        )
+        return replace(self, lines=(*self.lines, *lines), rows=tuple(rows))
+
+    def with_band(self, name: str) -> LineChart:
+        """Fill the space between the last two lines; the legend calls it by this name."""
+        edges = (replace(line, css="s1", dash="", role="edge") for line in self.lines[-2:])
+        return replace(self, lines=(*self.lines[:-2], *edges), band=name)
+
+    def on_log_x(self) -> LineChart:
+        return replace(self, x_scale="log")
 
 
 def line_chart(

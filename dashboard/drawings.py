@@ -171,7 +171,7 @@ def threshold_mark(place: float, threshold: float) -> SafeString:
 
 
 def signed_bar(value: float | None, largest: float) -> str:
-    """A bar from the middle: to the right for a push towards class 1, to the left for one away."""
+    """A bar from the middle: to the right for a push towards a class, to the left for one away."""
     number = finite_or_none(value)
     if number is None:
         return formats.MISSING
@@ -187,7 +187,7 @@ def signed_bar(value: float | None, largest: float) -> str:
     return svg(
         (200, 16),
         title=formats.signed(number),
-        description="towards the positive class" if number > 0 else "away from the positive class",
+        description="to the right" if number > 0 else "to the left",
         body=body,
         css="bar stretch",
     )

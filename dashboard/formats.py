@@ -70,6 +70,41 @@ def p_value(value: float) -> str:
 
 
 @with_words
+def error(value: float) -> str:
+    """A standard error or the end of an interval: three decimals unless it is far too large."""
+    return fixed(value, 3) if abs(value) < 1000 else statistic(value)
+
+
+@with_words
+def odds(value: float) -> str:
+    """A factor of the odds, which may be far from 1 on either side: about three digits."""
+    if value >= 100_000 or 0 < value < 0.001:
+        return power(value)
+    return fixed(value, 3 if value < 1 else 2 if value < 10 else 1 if value < 100 else 0)
+
+
+@with_words
+def brief(value: float) -> str:
+    """Three significant digits, for a setting in a sentence."""
+    return plain(float(f"{value:.3g}"))
+
+
+@with_words
+def statistic(value: float) -> str:
+    """A number of no fixed size: about four significant digits."""
+    size = abs(value)
+    if size >= 1e7:
+        return power(value)
+    return fixed(value, 0 if size >= 10_000 else 1 if size >= 100 else 2)
+
+
+def power(value: float) -> str:
+    """A number far from 1, such as 1.06e12."""
+    digits, _, exponent = f"{value:.2e}".partition("e")
+    return f"{digits}e{int(exponent)}".replace("-", MINUS)
+
+
+@with_words
 def signed(value: float, unit: str | int = 3) -> str:
     """A difference: `unit` is a number of decimals, or "pp" for a difference of two shares."""
     points = unit == "pp"

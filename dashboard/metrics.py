@@ -11,6 +11,31 @@ from django.utils.html import format_html
 from dashboard import formats
 from mlcore.metrics import METRIC_DIRECTION
 
+# What pages call a metric, in the order and the groups in which they show it.
+GROUPS: dict[str, dict[str, str]] = {
+    "Probabilities": {
+        "log_loss": "log loss",
+        "brier": "Brier score",
+        "ece": "calibration error (ECE)",
+        "calibration_slope": "calibration slope",
+        "calibration_intercept": "calibration intercept",
+    },
+    "Ranking": {
+        "roc_auc": "ROC AUC",
+        "average_precision": "average precision",
+    },
+    "Decisions": {
+        "accuracy": "accuracy",
+        "balanced_accuracy": "balanced accuracy",
+        "f1": "F1",
+        "precision": "precision",
+        "recall": "recall",
+        "specificity": "specificity",
+        "mcc": "Matthews correlation",
+    },
+    "Rows": {"prevalence": "share of positives"},
+}
+TITLES: dict[str, str] = {key: title for group in GROUPS.values() for key, title in group.items()}
 SHARES = frozenset(
     {
         "accuracy",
@@ -19,6 +44,7 @@ SHARES = frozenset(
         "recall",
         "sensitivity",
         "specificity",
+        "prevalence",
         "error_rate",
         "positive_rate",
         "negative_predictive_value",

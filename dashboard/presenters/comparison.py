@@ -5,20 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from dashboard import metrics
 from dashboard.presenters import model
 from endpoints.models import Metric, Param, Run
 
-METRIC_NAMES = {
-    "log_loss": "log loss",
-    "roc_auc": "ROC AUC",
-    "accuracy": "accuracy",
-    "f1": "F1",
-    "precision": "precision",
-    "recall": "recall",
-    "brier": "Brier score",
-}
+# Of training rows the few that tell of too close a fit; the rest would only lengthen the table.
+TRAINING = ("log_loss", "roc_auc", "accuracy")
 PARTS = {"validation": "Validation", "train": "Training"}
 SHOWN_WEIGHTS = 10
 
@@ -83,7 +77,8 @@ class Comparison:
 
     @cached_property
     def metrics(self) -> list[NumberRow]:
-        keys = [f"{part}_{name}" for part in PARTS for name in METRIC_NAMES]
+        keys = [f"validation_{name}" for name in metrics.TITLES]
+        keys += [f"train_{name}" for name in TRAINING]
         rows = (
             self._numbers(metric_title(key), key, [s.metrics.get(key) for s in self.subjects])
             for key in keys
@@ -201,7 +196,7 @@ def _subject(
 ) -> Subject:
     loaded = model.describe(run)
     rows = loaded.described.get("coefficients", ())
-    weights = {row["slot"]: row["weight"] for row in rows}
+    weights = {_weight_name(row): row["weight"] for row in rows}
     return Subject(
         key=run.pk,
         title=titles.get(run.pk, run.name),
@@ -213,19 +208,15 @@ def _subject(
     )
 
 
-def metric_rows(numbers: Mapping[str, float]) -> list[tuple[str, str, float | None, float | None]]:
-    """Return name, key, validation and training value of each metric that the run has."""
-    rows = (
-        (title, key, numbers.get(f"validation_{key}"), numbers.get(f"train_{key}"))
-        for key, title in METRIC_NAMES.items()
-    )
-    return [row for row in rows if row[2:] != (None, None)]
+def _weight_name(row: Mapping[str, Any]) -> str:
+    """Return the slot, with its class where there are three or more."""
+    return f"{row['slot']}, {row['class']}" if row.get("class") else str(row["slot"])
 
 
 def metric_title(key: str) -> str:
     """Return “Validation log loss” for validation_log_loss."""
     part, _, name = key.partition("_")
-    return f"{PARTS.get(part, part)} {METRIC_NAMES.get(name, name.replace('_', ' '))}"
+    return f"{PARTS.get(part, part)} {metrics.TITLES.get(name, name.replace('_', ' '))}"
 
 
 def param_rows(params: Iterable[Param]) -> list[tuple[str, str | None]]:

@@ -1,7 +1,8 @@
-"""One scored row explained: from the intercept, column by column, to the log-odds and the probability."""
+"""One scored row explained, class by class: from the intercept, column by column, to its score."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dashboard.presenters import snippets
@@ -9,6 +10,7 @@ from endpoints.models import PredictionRequest
 from endpoints.services import serving
 from mlcore.classifier import Classifier
 from mlcore.profile import ColumnProfile
+from mlcore.rowscoring import RowReport
 
 Value = float | str
 MOST_PARTS, TOP_PARTS = 14, 10
@@ -16,7 +18,7 @@ MOST_PARTS, TOP_PARTS = 14, 10
 
 @dataclass(frozen=True)
 class Part:
-    """A column's share of the log-odds; `probability` is what it is once this part is added."""
+    """A column's share of a score; `running` is the score once this part is added."""
 
     name: str
     value: Value
@@ -40,15 +42,17 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Explanation:
-    classifier: Classifier
-    row: int
+class Side:
+    """How one class came to its score; of two classes there is one side, the positive class's."""
+
+    label: str
     parts: tuple[Part, ...]
     intercept: float
-    logit: float
-    largest: float
-    probability: float
-    label: str
+    score: float
+
+    @property
+    def largest(self) -> float:
+        return max((abs(part.contribution) for part in self.parts), default=0.0)
 
     @property
     def top(self) -> tuple[Part, ...]:
@@ -63,43 +67,86 @@ class Explanation:
     def rest_sum(self) -> float:
         return sum(part.contribution for part in self.rest)
 
+
+@dataclass(frozen=True)
+class Explanation:
+    """`sides` starts with the class that was predicted; `shares` are the classes by probability."""
+
+    classifier: Classifier
+    row: int
+    sides: tuple[Side, ...]
+    shares: tuple[tuple[str, float], ...]
+    probability: float
+    label: str
+
+    @property
+    def chosen(self) -> Side:
+        return self.sides[0]
+
+    @property
+    def others(self) -> tuple[Side, ...]:
+        return self.sides[1:]
+
+    @property
+    def unit(self) -> str:
+        """What a contribution is measured in."""
+        if self.classifier.estimator.unit == "probability":
+            return "probability"
+        return "log-odds" if self.classifier.is_binary else "score"
+
+    @property
+    def is_calibrated(self) -> bool:
+        return self.classifier.calibration is not None
+
     @property
     def unusual(self) -> int:
-        return sum(part.is_unusual for part in self.parts)
+        return sum(part.is_unusual for part in self.chosen.parts)
 
     @property
     def inputs(self) -> tuple[Part, ...]:
         """The parts in the order of the schema."""
         order = {name: place for place, name in enumerate(self.classifier.schema.names)}
-        return tuple(sorted(self.parts, key=lambda part: order[part.name]))
+        return tuple(sorted(self.chosen.parts, key=lambda part: order[part.name]))
 
 
 def explain(request: PredictionRequest, row: int) -> Explanation:
     """Score the logged row again: the same bits come out. Raises NoModel."""
     classifier = serving.load(request.version)
-    values = request.inputs[row]
-    report = classifier.score_columns(classifier.schema.read([values]))
-    imputed = request.imputed[row] if request.imputed else []
-    contributions = report.contributions[0].tolist()
-    parts = _parts(classifier, values, contributions, imputed)
+    report = classifier.score([request.inputs[row]]).rows()[0]
+    predicted = request.predictions[row]
+    classes = enumerate(classifier.classes)
+    places = [0] if classifier.is_binary else sorted(range(len(classifier.classes)))
+    places.sort(key=lambda k: (k != predicted, -report.probabilities[k]))
+    sides = (_side(classifier, request, row, report, k) for k in places)
     return Explanation(
         classifier=classifier,
         row=row,
-        parts=parts,
-        intercept=classifier.intercept,
-        logit=float(report.logits[0]),
-        largest=max((abs(part.contribution) for part in parts), default=0.0),
-        probability=request.probabilities[row],
-        label=classifier.classes[request.predictions[row]],
+        sides=tuple(sides),
+        shares=tuple(
+            sorted(((n, report.probabilities[k]) for k, n in classes), key=lambda s: -s[1])
+        ),
+        probability=request.probability_of(row),
+        label=classifier.classes[predicted],
     )
 
 
+def _side(
+    classifier: Classifier, request: PredictionRequest, row: int, report: RowReport, k: int
+) -> Side:
+    imputed = request.imputed[row] if request.imputed else []
+    base = float(classifier.estimator.base[k])
+    cells = zip(
+        classifier.profile.columns, request.inputs[row], report.contributions[k], strict=True
+    )
+    label = classifier.classes[1 if classifier.is_binary else k]
+    return Side(label, _parts(cells, base, imputed), base, report.scores[k])
+
+
 def _parts(
-    classifier: Classifier, values: list[Value], contributions: list[float], imputed: list[str]
+    cells: Iterable[tuple[ColumnProfile, Value, float]], base: float, imputed: list[str]
 ) -> tuple[Part, ...]:
-    """Return the largest contribution first, each with the log-odds up to and including it."""
-    cells = zip(classifier.profile.columns, values, contributions, strict=True)
-    running = classifier.intercept
+    """Return the largest contribution first, each with the score up to and including it."""
+    running = base
     parts = []
     for profile, value, contribution in sorted(cells, key=lambda cell: -abs(cell[2])):
         running += contribution

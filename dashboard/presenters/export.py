@@ -67,7 +67,7 @@ def _facts(entry: PredictionRequest, row: int, version: Answered) -> list[object
     label = next((label for label in labels if label.row == row), None)
     return [
         entry.pk, row, entry.created_at.isoformat(), version.number, entry.source,
-        entry.probabilities[row], entry.threshold, entry.predictions[row],
+        entry.probability_of(row), entry.threshold, entry.predictions[row],
         label.label if label else None, label.correct if label else None,
         entry.latency_us / 1_000,
     ]  # fmt: skip

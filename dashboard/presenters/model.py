@@ -1,4 +1,4 @@
-"""A trained model as its page shows it: weights, schema, confusion, environment and files."""
+"""A trained model as its page shows it: schema, environment and files."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from endpoints.models import Run
 from endpoints.services import artifacts
 from mlcore.classifier import Classifier
 from mlcore.errors import ArtifactError
-from mlcore.explain import Coefficient, coefficients
+from mlcore.estimators import Linear
 from mlcore.profile import ColumnProfile
 from mlcore.schema import Column
 
 SHOWN_LEVELS = 8
-MOST_WEIGHTS, TOP_WEIGHTS = 20, 12
 
 
 @dataclass(frozen=True)
@@ -28,22 +27,6 @@ class Loaded:
     classifier: Classifier | None
     described: Mapping[str, Any]
     problem: str = ""
-
-
-@dataclass(frozen=True)
-class Weights:
-    rows: tuple[Coefficient, ...]
-    largest: float
-    intercept: float
-
-    @property
-    def top(self) -> tuple[Coefficient, ...]:
-        """All weights if they are few, else the largest."""
-        return self.rows if len(self.rows) <= MOST_WEIGHTS else self.rows[:TOP_WEIGHTS]
-
-    @property
-    def rest(self) -> tuple[Coefficient, ...]:
-        return self.rows[len(self.top) :]
 
 
 @dataclass(frozen=True)
@@ -90,21 +73,9 @@ def parts(run: Run, loaded: Loaded) -> dict[str, Any]:
     if loaded.classifier is None:
         return {}
     return {
-        "weights": weights(loaded.classifier),
         "schema": schema(loaded.classifier),
-        "classes": loaded.classifier.classes,
-        "confusion": loaded.described["metrics"]["validation"]["confusion"],
         "files": files(run),
     }
-
-
-def weights(classifier: Classifier) -> Weights:
-    """Return the weights a slot, largest first."""
-    rows = sorted(
-        coefficients(classifier.encoder, classifier.weights), key=lambda c: -abs(c.weight)
-    )
-    largest = max((abs(row.weight) for row in rows), default=0.0)
-    return Weights(tuple(rows), largest, classifier.intercept)
 
 
 def schema(classifier: Classifier) -> list[SchemaRow]:
@@ -131,10 +102,13 @@ def fill_text(fill: float | str) -> str:
 
 
 def column_weights(classifier: Classifier) -> list[float]:
-    """Return the largest weight of each column's slots, in the order of the schema."""
+    """Return the largest weight of each column's slots and classes, in the order of the schema."""
     largest = [0.0] * len(classifier.schema.columns)
-    for owner, weight in zip(classifier.encoder.owners, classifier.weights.tolist(), strict=True):
-        largest[owner] = max(largest[owner], abs(weight))
+    if not isinstance(classifier.estimator, Linear):
+        return largest
+    weights = abs(classifier.estimator.matrix).max(axis=0).tolist()
+    for owner, weight in zip(classifier.encoder.owners, weights, strict=True):
+        largest[owner] = max(largest[owner], weight)
     return largest
 
 

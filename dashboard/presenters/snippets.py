@@ -42,10 +42,18 @@ def rounded(value: float) -> float:
     return int(short) if short.is_integer() and abs(short) < 1e15 else short
 
 
-def for_endpoint(endpoint: Endpoint, row: Mapping[str, float | str]) -> Snippets:
+def for_model(endpoint: Endpoint, classifier: Classifier) -> Snippets:
+    """Return how to send a typical row, and what of the answer to look at."""
+    answer = "probability" if classifier.is_binary else "probabilities"
+    return for_endpoint(endpoint, typical_row(classifier), answer)
+
+
+def for_endpoint(
+    endpoint: Endpoint, row: Mapping[str, float | str], answer: str = "probability"
+) -> Snippets:
     return Snippets(
         curl=curl(predict_url(endpoint), row, public=endpoint.public_predictions),
-        python=python(endpoint, row),
+        python=python(endpoint, row, answer),
         needs_key=not endpoint.public_predictions,
     )
 
@@ -77,7 +85,7 @@ def wrapped(body: Mapping[str, float | str]) -> str:
     return "{" + "\n       ".join(lines) + "}"
 
 
-def python(endpoint: Endpoint, row: Mapping[str, float | str]) -> str:
+def python(endpoint: Endpoint, row: Mapping[str, float | str], answer: str) -> str:
     cells = "".join(f"    {json.dumps(name)}: {json.dumps(row[name])},\n" for name in row)
     key = (
         ""
@@ -92,5 +100,5 @@ def python(endpoint: Endpoint, row: Mapping[str, float | str]) -> str:
         f"    data=json.dumps(row).encode(),\n"
         f'    headers={{"Content-Type": "application/json"{key}}},\n)\n'
         f"answer = json.load(urlopen(request))\n"
-        f'print(answer["label"], answer["probability"], answer["request_id"])\n'
+        f'print(answer["label"], answer["{answer}"], answer["request_id"])\n'
     )

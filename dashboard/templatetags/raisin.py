@@ -9,7 +9,7 @@ from typing import Any
 from django import template
 from django.utils.html import format_html
 
-from dashboard import charts, drawings, formats, metrics
+from dashboard import charts, diagrams, drawings, formats, metrics
 
 register = template.Library()
 
@@ -19,6 +19,10 @@ FORMATS: dict[str, Callable[..., Any]] = {
     "logloss": formats.logloss,
     "p_value": formats.p_value,
     "signed": formats.signed,
+    "error": formats.error,
+    "odds": formats.odds,
+    "brief": formats.brief,
+    "statistic": formats.statistic,
     "count": formats.count,
     "ms": formats.ms,
     "duration": formats.duration,
@@ -34,6 +38,11 @@ register.simple_tag(drawings.spark_bars, name="spark_bars")
 register.simple_tag(drawings.signed_bar, name="signed_bar")
 register.simple_tag(drawings.share_bar, name="share_bar")
 register.simple_tag(metrics.delta, name="delta")
+register.simple_tag(diagrams.interval, name="interval")
+register.simple_tag(diagrams.interval_axis, name="interval_axis")
+register.simple_tag(diagrams.effect, name="effect")
+register.simple_tag(diagrams.level, name="level")
+register.simple_tag(diagrams.reliability, name="reliability")
 
 # What a state is called, its glyph and its tone: the tone is a class of app.css.
 STATES: dict[str, tuple[str, str, str]] = {

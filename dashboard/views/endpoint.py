@@ -44,10 +44,18 @@ def endpoint(request: HttpRequest, slug: str) -> HttpResponse:
         "shares": [(f"v{version.number}", version.share) for version in traffic.versions],
         "events": history.told(found.events.all()[:EVENTS]),
         "threshold": live.threshold if live else None,
+        **classes_of(live),
         **example(found, live),
     }
     part = "_traffic" if request.htmx else "overview"
     return render(request, f"dashboard/endpoint/{part}.html", context)
+
+
+def classes_of(live: AlgorithmVersion | None) -> dict[str, object]:
+    """Say what the probabilities are of; a version of three or more classes has no threshold."""
+    many = live is not None and live.threshold is None
+    title = "Probability of the predicted class" if many else "Predicted probabilities"
+    return {"many_classes": many, "probability_title": title}
 
 
 def requests_chart(endpoint: Endpoint, period: Period, traffic: Traffic) -> charts.LineChart | None:
@@ -72,5 +80,4 @@ def example(endpoint: Endpoint, live: AlgorithmVersion | None) -> dict[str, Any]
         classifier = serving.load(live)
     except NoModel as error:
         return {"model_problem": error.message}
-    row = snippets.typical_row(classifier)
-    return {"snippets": snippets.for_endpoint(endpoint, row), "classifier": classifier}
+    return {"snippets": snippets.for_model(endpoint, classifier), "classifier": classifier}

@@ -20,7 +20,7 @@ from endpoints import downloads
 from endpoints.errors import InvalidRequest, NoModel, NotFound
 from endpoints.filters import PredictionFilter
 from endpoints.models import Endpoint, Feedback, PredictionRequest
-from endpoints.models.prediction import Source
+from endpoints.models.prediction import Source, headline
 from endpoints.services import access, feedback, overview, serving
 from endpoints.services.access import Caller, Need
 
@@ -54,7 +54,9 @@ def predictions(request: HttpRequest, slug: str) -> HttpResponse:
         "is_filtered": any(request.GET.get(name) for name in filtered.form.fields),
         "page": listing,
         "rows": [log_row(entry) for entry in listing.rows],
-        "histogram": overview.histogram(p for found in sample.probabilities for p in found),
+        "histogram": overview.histogram(
+            headline(p) for found in sample.probabilities for p in found
+        ),
         "sample": sample,
         "numbers": endpoint.versions.values_list("number", flat=True).order_by("-number"),
         "sources": Source.choices,
@@ -88,7 +90,7 @@ def prediction(request: HttpRequest, slug: str, request_id: UUID) -> HttpRespons
         "row": row,
         "last_row": found.row_count - 1,
         "latency_ms": found.latency_us / 1_000,
-        "probability": found.probabilities[row],
+        "probability": found.probability_of(row),
         "sees_inputs": sees_inputs,
         "may_try": caller.may(Need.TRY) and sees_inputs,
         "labels": labels,
@@ -116,8 +118,15 @@ def find_prediction(endpoint: Endpoint, request_id: UUID) -> PredictionRequest:
 class Sample:
     """The probabilities behind the histogram, newest first, and whether these are all that match."""
 
-    probabilities: list[list[float]]
+    probabilities: list[list[float | list[float]]]
     is_all: bool
+
+    @property
+    def title(self) -> str:
+        """What the histogram is of; three or more classes give a list a row."""
+        rows = (row for found in self.probabilities for row in found)
+        many = any(isinstance(row, list) for row in rows)
+        return "Probability of the predicted class" if many else "Predicted probabilities"
 
 
 def take_sample(log: QuerySet[PredictionRequest]) -> Sample:
@@ -181,7 +190,7 @@ def _explained(found: PredictionRequest, row: int) -> dict[str, Any]:
         "decision": explained.label,
         "classes": classes,
         "form": LabelForm(classes=classes, initial={"row": row}),
-        "feedback_curl": snippets.feedback_curl(found.endpoint, found.pk, classes[1]),
+        "feedback_curl": snippets.feedback_curl(found.endpoint, found.pk, explained.chosen.label),
     }
 
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from dashboard.forms import RegisterForm
-from dashboard.presenters import comparison, curves, model
+from dashboard.presenters import analysis, comparison, curves, model
 from dashboard.presenters.checklist import TRAIN
 from dashboard.views.shell import caller_of, page
 from endpoints import downloads
@@ -78,15 +78,14 @@ def run(request: HttpRequest, run_id: str) -> HttpResponse:
         "run": found,
         "loaded": loaded,
         "numbers": numbers,
-        "metric_rows": comparison.metric_rows(numbers),
         "params": comparison.param_rows(found.params.all()),
         "balance": balance(loaded),
         "tags": found.tags.all(),
-        "charts": curves.of_run(found),
         "versions": found.versions.select_related("endpoint"),
-        "may_register": caller.may(Need.REGISTER) and found.state == "finished",
+        "may_register": caller.may(Need.REGISTER) and found.has_model,
         "may_train": caller.may(Need.TRAIN),
         **model.parts(found, loaded),
+        **analysis.of_run(found, loaded, numbers),
     }
     if context["may_register"]:
         context["form"] = _register_form(caller, found)
@@ -167,7 +166,9 @@ def balance(loaded: model.Loaded) -> list[tuple[str, float]]:
     if loaded.classifier is None:
         return []
     counts = loaded.described["metrics"]["validation"]["confusion"]
-    totals = (counts["tn"] + counts["fp"], counts["fn"] + counts["tp"])
+    if isinstance(counts, dict):
+        counts = (counts["tn"], counts["fp"]), (counts["fn"], counts["tp"])
+    totals = [sum(row) for row in counts]
     return [
         (name, total / sum(totals))
         for name, total in zip(loaded.classifier.classes, totals, strict=True)

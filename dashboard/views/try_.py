@@ -48,7 +48,7 @@ def try_(request: HttpRequest, slug: str) -> HttpResponse:
         form = RowForm(classifier=classifier, initial=_initial(classifier.schema.names, base, row))
     context |= {
         "form": form,
-        "snippets": snippets.for_endpoint(endpoint, snippets.typical_row(classifier)),
+        "snippets": snippets.for_model(endpoint, classifier),
     }
     return render(
         request, "dashboard/endpoint/try.html", context, status=422 if form.errors else 200

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from dashboard.forms import MomentForm
-from dashboard.presenters import comparison, history, model, review
+from dashboard.presenters import analysis, comparison, history, model, review
 from dashboard.views.shell import caller_of, page
 from endpoints.errors import NotFound
 from endpoints.models import AlgorithmVersion, Endpoint, Status, StatusChange
@@ -60,11 +60,11 @@ def version(request: HttpRequest, slug: str, number: int) -> HttpResponse:
         "offers": _offers(found, caller),
         "loaded": loaded,
         "numbers": numbers,
-        "metric_rows": comparison.metric_rows(numbers),
         "changes": history.told(changes),
         "live_change": next((c for c in changes if c.to_status == "production"), None),
         "params": comparison.param_rows(found.run.params.all()),
         **model.parts(found.run, loaded),
+        **analysis.of_version(found.run, loaded, numbers),
     }
     return render(request, "dashboard/endpoint/version.html", context)
 

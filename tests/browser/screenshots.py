@@ -1,7 +1,7 @@
 """Takes pictures of the demo's pages: `python -m tests.browser.screenshots FOLDER [PAGE ...]`.
 
-All pages are taken in full. Pages that are named are cut to the window: `endpoint` makes the
-picture of the README, docs/screenshots/endpoint.png.
+All pages are taken in full, with those of `test_findings.py`. Pages that are named are cut to the
+window: `endpoint` makes the picture of the README, docs/screenshots/endpoint.png.
 """
 
 from __future__ import annotations
@@ -15,7 +15,14 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser.conftest import FLAGS
 from tests.browser.test_every_page import PAGES, SIGHTS, filled
+from tests.browser.test_findings import FINDINGS, MORE_FINDINGS, prepared
 from tests.live import LiveSite, free_port
+
+ADDED = FINDINGS | MORE_FINDINGS
+
+
+def address(name: str, site: LiveSite) -> str:
+    return ADDED[name].format(**site.demo) if name in ADDED else filled(PAGES[name], site)
 
 
 def take(browser: Browser, site: LiveSite, folder: Path, wanted: list[str]) -> None:
@@ -28,8 +35,8 @@ def take(browser: Browser, site: LiveSite, folder: Path, wanted: list[str]) -> N
         )
         page = context.new_page()
         page.goto(site.login_link())
-        for name in wanted or PAGES:
-            page.goto(site.url + filled(PAGES[name], site))
+        for name in wanted or (*PAGES, *ADDED):
+            page.goto(site.url + address(name, site))
             page.wait_for_load_state("networkidle")
             page.screenshot(
                 path=folder / f"{name} {theme} {width}.png".replace(" ", "-"), full_page=not wanted
@@ -47,6 +54,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
         site = LiveSite(Path(home), free_port())
         site.demo = site.manage_json("demo")
+        if not wanted or set(wanted) & set(ADDED):
+            prepared(site)
         site.start()
         try:
             browser = playwright.chromium.launch(

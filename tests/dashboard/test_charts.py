@@ -53,8 +53,8 @@ def test_a_signed_bar_points_by_its_sign_and_never_leaves_its_cell() -> None:
     right, left = drawings.signed_bar(0.5, 1.0), drawings.signed_bar(-5.0, 1.0)
     assert 's1" x="100.0" y="2" width="49.0"' in right
     assert 's2" x="2.0" y="2" width="98.0"' in left
-    assert "towards the positive class" in right
-    assert "away from the positive class" in left
+    assert "to the right" in right
+    assert "to the left" in left
 
 
 def test_the_threshold_is_labelled() -> None:
@@ -96,6 +96,29 @@ def test_marks_are_listed_below_the_chart() -> None:
     page = render("{% line_chart chart %}", chart=chart.marked([(times[1], "v7 promoted")]))
     assert "<span data-mark>v7 promoted</span>" in page
     assert chart.x_kind == "time"
+
+
+def test_quiet_lines_are_drawn_and_tabled_but_not_told_apart() -> None:
+    chart = charts.line_chart(title="t", x_label="x", x=[1, 2], series={"a": [1, 2]})
+    page = render(
+        "{% line_chart chart %}", chart=chart.with_quiet({"b": {1: 3.0, 2: 4.0}, "c": {1: 5.0}})
+    )
+    assert "2 smaller ones" in page
+    assert page.count(" hidden>") == 2
+    assert page.count('<th scope="col"') == 4
+    assert page.count("no value") == 1
+
+
+def test_a_band_lies_between_the_last_two_lines() -> None:
+    chart = charts.line_chart(
+        title="t", x_label="x", x=[1, 2], series={"a": [1, 2], "low": [0, 1], "high": [2, 3]}
+    ).with_band("one standard error")
+    assert [line.role for line in chart.lines] == ["line", "edge", "edge"]
+    assert [line.name for line in chart.named] == ["a"]
+    assert chart.quiet == 0
+    page = render("{% line_chart chart %}", chart=chart.on_log_x())
+    assert "one standard error" in page
+    assert 'data-x-scale="log"' in page
 
 
 def test_long_series_are_thinned_openly_and_keep_their_peaks() -> None:

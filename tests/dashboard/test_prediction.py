@@ -27,11 +27,12 @@ def test_it_works(site: Site, ana: User, browse: Browse) -> None:
 
 def test_contributions_add_up_to_the_logged_probability(site: Site) -> None:
     explained = explanation.explain(site.prediction, 0)
-    total = explained.intercept + sum(part.contribution for part in explained.parts)
-    assert total == pytest.approx(explained.logit, abs=1e-12)
-    assert explained.parts[-1].running == pytest.approx(explained.logit, abs=1e-12)
+    side = explained.chosen
+    total = side.intercept + sum(part.contribution for part in side.parts)
+    assert total == pytest.approx(side.score, abs=1e-12)
+    assert side.parts[-1].running == pytest.approx(side.score, abs=1e-12)
     report = explained.classifier.score([site.prediction.inputs[0]])
-    assert report.probabilities[0] == site.prediction.probabilities[0]
+    assert report.positive[0] == site.prediction.probabilities[0]
 
 
 def test_inputs_are_hidden_from_who_may_not_see_them(site: Site, eve: User, browse: Browse) -> None:

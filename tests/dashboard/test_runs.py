@@ -90,7 +90,7 @@ def test_the_download_is_what_the_filter_shows(site: Site, eve: User, browse: Br
 def test_a_run_shows_what_it_is(site: Site, eve: User, browse: Browse) -> None:
     response = browse(eve).get(f"/runs/{site.other_run.pk}/")
     said = text_of(response)
-    assert all(part in said for part in ("Metrics", "Curves", "Weights", "Data", "Files"))
+    assert all(part in said for part in ("Metrics", "Convergence", "Coefficients", "Data", "Files"))
     assert "ot converged after 100 epochs" in said
     assert "Synthetic data." in said
     assert "Register as version" not in said
@@ -113,7 +113,7 @@ def test_long_curves_are_thinned_and_say_so(site: Site, eve: User, browse: Brows
         for step in range(1, 5_001)
     )
     response = browse(eve).get(f"/runs/{run.pk}/")
-    chart = response.context["charts"][0]
+    chart = response.context["convergence"][0]
     assert 250 <= len(chart.rows) <= 300
     assert f"{len(chart.rows)} of 5,000 points" in text_of(response)
 

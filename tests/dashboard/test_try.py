@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from endpoints.models import Endpoint, PredictionRequest
-from mlcore.datasets import Table
+from mlcore.table import Table
 from mlcore.training import TrainingSpec, train
 from tests import cast
 from tests.dashboard.conftest import Browse, Site

@@ -66,7 +66,7 @@ def test_it_refuses_a_moment_that_is_none(raisin: Endpoint, eve: User, browse: B
 def test_a_version_shows_what_it_is(raisin: Endpoint, eve: User, browse: Browse) -> None:
     response = browse(eve).get("/endpoints/raisin/versions/1/")
     said = text_of(response)
-    parts = ("Metrics", "Right and wrong", "Weights", "Schema", "How it was made", "Files")
+    parts = ("Metrics", "Right and wrong", "Coefficients", "Schema", "How it was made", "Files")
     assert all(part in said for part in parts)
     assert "MajorAxisLength" in said
     assert "Python 3.1" in said

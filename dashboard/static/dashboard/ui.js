@@ -118,6 +118,7 @@ function read(figure) {
   const names = [...figure.querySelectorAll(".chart-data thead th")].map((cell) => cell.textContent);
   const lines = [...figure.querySelectorAll(".legend svg")].map((swatch) => ({
     stroke: getComputedStyle(swatch).color,
+    role: swatch.dataset.role,
     dash: (swatch.firstElementChild.getAttribute("stroke-dasharray") || "").split(" ").filter(Boolean).map(Number),
   }));
   const marks = [...figure.querySelectorAll(".chart-marks li")].map((item) => ({
@@ -160,32 +161,92 @@ function say(figure, data, index) {
   figure.sayTimer = setTimeout(() => {
     if (index == null) { line.textContent = ""; return; }
     const values = data.columns.slice(1).map((column, at) =>
-      `${data.names[at + 1]} ${column[index] == null ? "no value" : COMMAS.format(column[index])}`);
+      `${data.names[at + 1]} ${column[index] == null ? "no value" : COMMAS.format(column[index])}`)
+      .filter((_, at) => data.lines[at].role !== "quiet");
     line.textContent = `${data.names[0]} ${shown(figure, data.columns[0][index])}: ${values.join(" · ")}`;
   }, 150);
+}
+
+const MARK_LEVELS = 3;
+const MARK_HEIGHT = 14;
+const LETTER = 6.8;
+
+// Texts stand above the plot; one that would run into its neighbour moves a line up.
+function placeMarks(marks, across, width) {
+  const ends = [];
+  return [...marks].sort((one, other) => one.x - other.x).map((mark) => {
+    const long = LETTER * mark.text.length;
+    const x = across(mark.x);
+    const left = Math.min(Math.max(x - long / 2, 0), Math.max(width - long, 0));
+    let level = 0;
+    while (level < MARK_LEVELS - 1 && left < (ends[level] ?? -Infinity)) level += 1;
+    ends[level] = left + long + 8;
+    return { ...mark, x, left, level };
+  });
 }
 
 function drawMarks(plot, marks, ink, font) {
   const { ctx, bbox } = plot;
   const ratio = devicePixelRatio;
+  const width = bbox.width / ratio;
   ctx.save();
-  Object.assign(ctx, { strokeStyle: ink, fillStyle: ink, font: `600 ${11 * ratio}px ${font}`, lineWidth: ratio });
+  Object.assign(ctx, { strokeStyle: ink, fillStyle: ink, font: `600 ${11 * ratio}px ${font}`, lineWidth: ratio, textAlign: "left", textBaseline: "alphabetic" });
   ctx.setLineDash([4 * ratio, 3 * ratio]);
-  for (const mark of marks) {
-    const x = plot.valToPos(mark.x, "x", true);
-    if (x < bbox.left || x > bbox.left + bbox.width) continue;
+  for (const mark of placeMarks(marks, (x) => plot.valToPos(x, "x"), width)) {
+    if (!(mark.x >= -1 && mark.x <= width + 1)) continue;
+    const x = bbox.left + mark.x * ratio;
+    const y = bbox.top - (5 + MARK_HEIGHT * mark.level) * ratio;
     ctx.beginPath();
-    ctx.moveTo(x, bbox.top);
+    ctx.moveTo(x, y + 2 * ratio);
     ctx.lineTo(x, bbox.top + bbox.height);
     ctx.stroke();
-    const right = x > bbox.left + bbox.width * 0.75;
-    ctx.textAlign = right ? "right" : "left";
-    ctx.fillText(mark.text, x + (right ? -5 : 5) * ratio, bbox.top + 10 * ratio);
+    ctx.fillText(mark.text, bbox.left + mark.left * ratio, y);
   }
   ctx.restore();
 }
 
-const powersOfTen = (_, ticks) => ticks.map((tick) => Number.isInteger(+Math.log10(tick).toFixed(6)) ? tick : null);
+// How much room the texts will need, before there is a plot to ask.
+function markRoom(marks, xs, width, isLog) {
+  const put = isLog ? Math.log : (x) => x;
+  const low = put(xs[0]);
+  const span = put(xs[xs.length - 1]) - low || 1;
+  const levels = placeMarks(marks, (x) => (width * (put(x) - low)) / span, width).map((mark) => mark.level);
+  return marks.length ? MARK_HEIGHT * (1 + Math.max(...levels)) : 0;
+}
+
+// The band lies between the two edges, in the tint of its swatch in the legend.
+function bandsOf(figure, lines) {
+  const edges = lines.flatMap((line, at) => (line.role === "edge" ? [at + 1] : []));
+  const fill = edges.length === 2 && getComputedStyle(figure.querySelector(".legend .swatch")).backgroundColor;
+  return fill ? [{ series: [edges[1], edges[0]], fill }] : [];
+}
+
+// A log axis names powers of ten alone, and of many of them every second, third, ...
+function powersOfTen(plot, ticks, axis) {
+  const powers = ticks.map((tick) => Math.log10(tick)).map((power) => Math.abs(power - Math.round(power)) < 1e-6 ? Math.round(power) : null);
+  const known = powers.filter((power) => power !== null);
+  const room = axis === 0 ? (plot.width - 80) / 56 : (plot.height - 50) / 22;
+  const every = Math.max(1, Math.ceil(known.length / Math.max(room, 1)));
+  return ticks.map((tick, at) => powers[at] !== null && powers[at] % every === 0 ? tick : null);
+}
+
+// The data need not begin at a power of ten, where the library would look for its ticks.
+const decades = (_, __, low, high) => {
+  const first = Math.ceil(Math.log10(low) - 1e-9);
+  const count = Math.max(0, Math.floor(Math.log10(high) + 1e-9) - first + 1);
+  return Array.from({ length: count }, (___, at) => Number(`1e${first + at}`));
+};
+
+// A line that never changes lies in the middle, and its axis does not run away from it.
+const around = (_, low, high) => low === high ? [low - (Math.abs(low) || 1) / 20, high + (Math.abs(high) || 1) / 20] : window.uPlot.rangeNum(low, high, 0.1, true);
+
+// As many decimals as tell neighbouring ticks apart.
+function decimals(_, ticks, __, ___, step) {
+  let digits = 0;
+  while (digits < 10 && Math.abs(step * 10 ** digits - Math.round(step * 10 ** digits)) > 1e-6) digits += 1;
+  return ticks.map((tick) => tick.toLocaleString("en-GB", { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "\u2212"));
+}
+
 const POWERS = {
   filter: powersOfTen,
   values: (_, ticks) => ticks.map((tick) => tick == null ? null : tick < 1e-3 || tick > 1e5 ? tick.toExponential(0).replace("-", "\u2212") : COMMAS.format(tick)),
@@ -194,26 +255,32 @@ const POWERS = {
 function options(figure, box, data) {
   const [text, muted, grid, surface] = ["--text", "--muted", "--hairline", "--surface"].map((name) => colour(figure, name));
   const font = getComputedStyle(figure).fontFamily;
-  const { scale, xKind } = figure.dataset;
+  const { scale, xKind, xScale } = figure.dataset;
+  const whole = xKind === "number" && data.columns[0].every(Number.isInteger);
   const few = data.columns[0].length < 40;
   const axis = { stroke: muted, font: `11px ${font}`, ticks: { show: false }, grid: { stroke: grid, width: 1 } };
-  const y = scale === "log" ? { distr: 3 } : scale === "zero" ? { range: (_, low, high) => [Math.min(0, low), high > 0 ? high * 1.06 : 1] } : {};
+  const y = scale === "log" ? { distr: 3 } : scale === "zero" ? { range: (_, low, high) => [Math.min(0, low), high > 0 ? high * 1.06 : 1] } : { range: around };
   return {
     width: box.clientWidth,
     height: box.clientHeight,
     legend: { show: false },
-    padding: [data.marks.length ? 20 : 10, 26, 0, xKind === "time" ? 14 : 0],
+    padding: [10 + markRoom(data.marks, data.columns[0], box.clientWidth - 80, xScale === "log"), 26, 0, xKind === "time" ? 14 : 0],
+    bands: bandsOf(figure, data.lines),
     cursor: { y: false, points: { size: 7, fill: surface }, drag: { x: true, y: false } },
     tzDate: (seconds) => window.uPlot.tzDate(new Date(seconds * 1000), figure.dataset.zone),
-    scales: { x: { time: xKind === "time" }, y },
+    scales: { x: { time: xKind === "time", ...(xScale === "log" ? { distr: 3, range: (_, low, high) => [low, high] } : {}) }, y },
     axes: [
       {
-        ...axis, grid: { show: false }, size: 26, space: 90,
-        values: (_, ticks, __, ___, step) => xKind === "time" ? timeLabels(figure, ticks, step) : ticks.map((tick) => COMMAS.format(tick)),
+        ...axis, grid: { show: false }, size: 26, space: whole ? 48 : 90,
+        ...(whole ? { incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 1e5, 1e6] } : {}),
+        ...(xScale === "log" ? { ...POWERS, splits: decades } : { values: (_, ticks, __, ___, step) => xKind === "time" ? timeLabels(figure, ticks, step) : ticks.map((tick) => COMMAS.format(tick)) }),
       },
-      { ...axis, ...(scale === "log" ? POWERS : {}), size: (plot, labels) => 14 + 6.5 * Math.max(3, ...(labels || []).map((label) => (label || "").length)), space: 40, grid: { ...axis.grid, ...(scale === "log" ? { filter: powersOfTen } : {}) } },
+      { ...axis, ...(scale === "log" ? POWERS : { values: decimals }), size: (plot, labels) => 14 + 6.5 * Math.max(3, ...(labels || []).map((label) => (label || "").length)), space: 40, grid: { ...axis.grid, ...(scale === "log" ? { filter: powersOfTen } : {}) } },
     ],
-    series: [{}, ...data.lines.map((line) => ({ ...line, width: 1.75, spanGaps: false, points: { show: few && data.lines.length < 3, size: 5, fill: surface } }))],
+    series: [{}, ...data.lines.map(({ role, stroke, dash }) => ({
+      stroke, dash, width: { line: 1.75, edge: 0, quiet: 1 }[role], spanGaps: false,
+      points: { show: few && role === "line" && data.lines.length < 4, size: 5, fill: surface },
+    }))],
     hooks: {
       draw: [(plot) => drawMarks(plot, data.marks, text, font)],
       setCursor: [(plot) => say(figure, data, plot.cursor.idx)],
