@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("numpy", "scikit-learn", "Django", "granian")
+PACKAGES = ("numpy", "scikit-learn", "glum", "Django", "granian")
 
 
 @dataclass(frozen=True)
