@@ -213,3 +213,9 @@ def test_classes_are_texts_also_where_they_look_like_numbers() -> None:
 def test_a_name_that_is_no_text_is_refused_like_any_other() -> None:
     with pytest.raises(DataError, match='there is no column "3" in t.csv'):
         feature_names(column(["0", "1"]), target="k", chosen=[3])  # type: ignore[list-item]
+
+
+def test_decimal_commas_are_told() -> None:
+    prices = parse_csv(b"a;k\n1,5;x\n2,25;y\n3,125;x\n", name="prices")
+    with pytest.raises(DataError, match="numbers with commas, such as 1,5; write a decimal point"):
+        infer_columns(prices, ["a"])

@@ -65,3 +65,9 @@ def test_few_modules_know_the_time_and_none_draws_lots() -> None:
     assert importers_of(CHANCE) == set()
     sources = Path(str(mlcore.__file__)).parent.glob("*.py")
     assert not [path.stem for path in sources if "np.random" in path.read_text("utf-8")]
+
+
+def test_the_tracker_is_there_after_a_plain_import() -> None:
+    assert mlcore.__getattr__("tracking").start_run
+    with pytest.raises(AttributeError, match="no attribute 'traking'"):
+        _ = mlcore.traking

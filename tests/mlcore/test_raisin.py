@@ -8,7 +8,7 @@ from threading import Event, Thread
 
 import pytest
 
-from mlcore import DataError, Table, datasets, raisin
+from mlcore import DataError, Table, datasets, raisin, synthetic_raisin
 from mlcore.datasets import RAISIN_SHA256, RAISIN_SOURCES
 from mlcore.table import canonical_csv
 
@@ -74,6 +74,8 @@ def test_it_asks_the_older_source_when_the_first_fails(raisin_table: Table, tmp_
         zipped("a.arff", b"rubbish"),
         zipped("Raisin.zip", b"rubbish"),
         zipped("a.csv", b"a,b\n1,2\n"),
+        zipped("a.arff", arff_of(synthetic_raisin())),
+        zipped("a.zip", zipped("b.zip", zipped("c.zip", zipped("d.arff", b"too deep")))),
     ],
 )
 def test_it_ignores_a_wrong_download(answer: bytes, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from mlcore import (
     evaluate_predictions,
     fit_isotonic,
     fit_platt,
+    run_training,
     synthetic_raisin,
     table_rows,
     train,
@@ -285,3 +286,11 @@ def test_a_column_that_never_changes_does_no_harm() -> None:
 def test_what_is_no_table_is_refused_with_the_way_to_one() -> None:
     with pytest.raises(DataError, match="a str is no Table; read a file with read_csv"):
         train(TrainingSpec(target="Class"), "grains.csv")  # type: ignore[arg-type]
+
+
+def test_the_settings_of_three_classes_are_kept_without_what_is_for_two() -> None:
+    result = train(SPEC, three_classes())
+    kept = run_training.params(result)
+    assert {"threshold", "threshold_value", "positive", "calibration", "lr"}.isdisjoint(kept)
+    assert kept["solver"] == "newton"
+    assert run_training.params(train(SPEC, synthetic_raisin()))["threshold_value"] == 0.5
