@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from dashboard.presenters import coefficients, curves, evaluation, importance, model, path
@@ -11,6 +12,7 @@ from mlcore.classifier import Classifier
 
 Report = Mapping[str, Any]
 Numbers = Mapping[str, float]
+logger = logging.getLogger(__name__)
 
 
 def report_of(run: Run) -> Report:
@@ -21,16 +23,28 @@ def report_of(run: Run) -> Report:
 
 def of_version(run: Run, loaded: model.Loaded, numbers: Numbers) -> dict[str, Any]:
     """Return what is known of the model; what is not known is left out."""
-    return _with_places(_of_model(report_of(run), loaded, numbers))
+    return _as_far_as_it_fits(run, lambda report: _of_model(report, loaded, numbers))
 
 
 def of_run(run: Run, loaded: model.Loaded, numbers: Numbers) -> dict[str, Any]:
     """Return what is known of the model and of the way it was found."""
+
+    def of(report: Report) -> dict[str, Any]:
+        found = _of_model(report, loaded, numbers)
+        found["path"] = path.of(report, found.get("classes", ()))
+        return found | {"convergence": curves.of_run(run)}
+
+    return _as_far_as_it_fits(run, of)
+
+
+def _as_far_as_it_fits(run: Run, present: Callable[[Report], dict[str, Any]]) -> dict[str, Any]:
+    """Present the report. One that came with an import may not fit its model: the page says so."""
     report = report_of(run)
-    found = _of_model(report, loaded, numbers)
-    found["convergence"] = curves.of_run(run)
-    found["path"] = path.of(report, found.get("classes", ()))
-    return _with_places(found)
+    try:
+        return _with_places(present(report))
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        logger.warning("The analysis of run %s does not fit its model.", run.pk, exc_info=True)
+        return _with_places(present({})) | {"is_report_odd": bool(report)}
 
 
 def _of_model(report: Report, loaded: model.Loaded, numbers: Numbers) -> dict[str, Any]:

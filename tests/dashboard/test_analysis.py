@@ -153,3 +153,17 @@ def test_the_penalty_in_use_is_marked_beside_the_best(admin_client: Client) -> N
     assert {mark.text for mark in found.loss.marks} == {"best, in use", "one SE"}
     assert fixed.loss.x_scale == "log"
     assert fixed.loss.band == "one standard error"
+
+
+@pytest.mark.parametrize("odd", [{"best": 99}, {"rows": 3}, {"best": None}])
+def test_an_analysis_that_does_not_fit_its_model_is_left_out_and_said(
+    admin_client: Client, odd: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    run = trained()
+    report = run.analysis.report
+    Analysis.objects.filter(run=run).update(report=report | {"path": report["path"] | odd})
+    said = text_of(admin_client.get(f"/runs/{run.pk}/"))
+    assert "does not fit its model and is not shown" in said
+    assert "Metrics" in said
+    assert "Coefficients" in said
+    assert f"The analysis of run {run.pk} does not fit its model." in caplog.text
