@@ -24,18 +24,20 @@ run: setup  ## Serve what is there.
 
 test: test-sqlite test-postgres  ## Every test: on SQLite, and on PostgreSQL where a server answers.
 
-# The library's tests run side by side and must reach every line and branch of it; without the real
-# data some are left out, so the bound holds where nothing may be.
+# The library's tests must reach every line and branch of it; without the real data some are left out,
+# so the bound holds where nothing may be. What drives no browser and no server runs side by side.
 test-sqlite: setup-dev
 	$(BIN)/coverage run -m pytest -n 2 tests/mlcore
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --include='mlcore/*' --fail-under=$(if $(RAISIN_TEST_STRICT),100,0)
-	$(BIN)/python -m pytest --ignore=tests/mlcore
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/dashboard tests/endpoints
+	$(BIN)/python -m pytest --ignore=tests/mlcore --ignore=tests/dashboard --ignore=tests/endpoints
 
 # The rest of tests/browser looks at how pages are drawn, which does not depend on the database.
 test-postgres: setup-dev
-	@if $(BIN)/python -m tests.postgres "$(POSTGRES_URL)"; then \
-	  DATABASE_URL="$(POSTGRES_URL)" $(BIN)/python -m pytest tests/endpoints tests/dashboard tests/raisin_site \
+	@if $(BIN)/python -m tests.postgres "$(POSTGRES_URL)"; then export DATABASE_URL="$(POSTGRES_URL)"; \
+	  $(BIN)/python -m pytest -n 2 --dist loadfile tests/endpoints tests/dashboard && \
+	  $(BIN)/python -m pytest tests/raisin_site \
 	    tests/browser/test_promotion.py tests/browser/test_everyday.py tests/browser/test_newcomer.py; \
 	else echo "No PostgreSQL answers at $(POSTGRES_URL); its tests are left out"; test -z "$$RAISIN_TEST_STRICT"; fi
 
