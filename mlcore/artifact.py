@@ -6,8 +6,10 @@ A bundle is a directory of three files:
 * weights.npz  weights, intercept, means and scales as float64; the same arrays, the same bytes
 * SHA256SUMS   for ``sha256sum -c``
 
-The SHA-256 of the bundle is that of model.json. Nothing is ever unpickled, and what is not
-exactly as ``save`` writes it is refused with an ArtifactError.
+or, to be handed over, one file: the same three in a zip, not compressed. Every function takes
+either; a path that ends in .zip is written as one file. The SHA-256 of the bundle is that of
+model.json in both forms. Nothing is ever unpickled, and what is not exactly as ``save`` writes it
+is refused with an ArtifactError.
 """
 
 from __future__ import annotations
@@ -18,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from mlcore.bundle import Provenance, decode, encode, probe_answers, probe_rows
-from mlcore.canonical import parse_json
+from mlcore.canonical import pack_files, parse_json, unpack_files
 from mlcore.canonical import sha256 as sha256_of
 from mlcore.classifier import Classifier
-from mlcore.errors import ArtifactError, SchemaError
-from mlcore.files import read_file, sync
+from mlcore.errors import ArtifactError, DataError, SchemaError
+from mlcore.files import read_file, replace_file, sync
 from mlcore.training import TrainingResult
 
 LARGEST_FILE = 64 * 2**20
@@ -30,6 +32,7 @@ TOLERANCE = 1e-12
 """How far a probe's probability may be from the stored one: other processors round otherwise."""
 
 _FILES = ("model.json", "weights.npz", "SHA256SUMS")
+_LARGEST_BUNDLE = 2 * LARGEST_FILE + 2**16
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class SmokeReport:
     largest_difference: float
 
 
-def save(result: TrainingResult, directory: Path) -> str:
+def save(result: TrainingResult, path: Path) -> str:
     """Write the bundle of a training and return its SHA-256; see ``save_classifier``.
 
     >>> from tempfile import mkdtemp
@@ -51,13 +54,13 @@ def save(result: TrainingResult, directory: Path) -> str:
     >>> sorted(path.name for path in folder.iterdir())
     ['SHA256SUMS', 'model.json', 'weights.npz']
     """
-    return save_classifier(result.classifier, result.provenance, directory)
+    return save_classifier(result.classifier, result.provenance, path)
 
 
-def save_classifier(classifier: Classifier, provenance: Provenance, directory: Path) -> str:
+def save_classifier(classifier: Classifier, provenance: Provenance, path: Path) -> str:
     """Write the bundle of a classifier, wherever it was trained, and return its SHA-256.
 
-    1. write and sync the files in a temporary sibling directory
+    1. write and sync the files in a temporary sibling directory, or the zip beside its place
     2. rename it: readers see all of the bundle or nothing
     3. sync the parent, so that the name survives a power cut
 
@@ -67,21 +70,37 @@ def save_classifier(classifier: Classifier, provenance: Provenance, directory: P
     >>> from tempfile import mkdtemp
     >>> from mlcore import TrainingSpec, synthetic_raisin, train
     >>> result = train(TrainingSpec(target="Class"), synthetic_raisin())
-    >>> folder = Path(mkdtemp()) / "v1"
-    >>> len(save_classifier(result.classifier, result.provenance, folder))
+    >>> file = Path(mkdtemp()) / "v1.zip"
+    >>> len(save_classifier(result.classifier, result.provenance, file))
     64
+    >>> load(file).classes
+    ('Kecimen', 'Besni')
     """
     model, weights = encode(classifier, provenance)
-    files = {"model.json": model, "weights.npz": weights, "SHA256SUMS": _sums(model, weights)}
-    if not directory.exists():
-        _write(files, directory)
-    for name, content in files.items():
-        if _read(directory, name) != content:
-            raise ArtifactError(f"{directory.name} already holds another bundle; choose a new name")
+    _place({"model.json": model, "weights.npz": weights, "SHA256SUMS": _sums(model, weights)}, path)
     return sha256_of(model)
 
 
-def load(directory: Path, *, sha256: str | None = None) -> Classifier:
+def copy(bundle: Path, path: Path) -> str:
+    """Verify a bundle as ``load`` does and write it again, in the other form if you like.
+
+    The SHA-256 stays the same; this is how a file that somebody handed over becomes a directory.
+    ArtifactError as in ``load`` and ``save_classifier``.
+
+    >>> from tempfile import mkdtemp
+    >>> from mlcore import TrainingSpec, synthetic_raisin, train
+    >>> result = train(TrainingSpec(target="Class"), synthetic_raisin())
+    >>> place = Path(mkdtemp())
+    >>> save(result, place / "v1.zip") == copy(place / "v1.zip", place / "v1")
+    True
+    """
+    files = _contents(bundle)
+    _check_both_ways(_verified(files, None)[1])
+    _place(files, path)
+    return sha256_of(files["model.json"])
+
+
+def load(path: Path, *, sha256: str | None = None) -> Classifier:
     """The classifier of a verified bundle; ArtifactError for anything but an intact one.
 
     ``sha256`` is the hash that ``save`` returned: with it, a bundle that was replaced as a whole
@@ -96,7 +115,7 @@ def load(directory: Path, *, sha256: str | None = None) -> Classifier:
     >>> load(folder, sha256=sha256).classes
     ('Kecimen', 'Besni')
     """
-    classifier = _open(directory, sha256)[1]
+    classifier = _open(path, sha256)[1]
     _check_both_ways(classifier)
     return classifier
 
@@ -119,7 +138,7 @@ def _check_both_ways(classifier: Classifier) -> None:
             raise ArtifactError("the bundle scores a row otherwise alone than among others")
 
 
-def describe(directory: Path, *, sha256: str | None = None) -> dict[str, Any]:
+def describe(path: Path, *, sha256: str | None = None) -> dict[str, Any]:
     """The content of model.json, verified as in ``load``.
 
     >>> from tempfile import mkdtemp
@@ -130,10 +149,10 @@ def describe(directory: Path, *, sha256: str | None = None) -> dict[str, Any]:
     >>> describe(folder)["rows"]
     {'train': 720, 'validation': 180}
     """
-    return _open(directory, sha256)[0]
+    return _open(path, sha256)[0]
 
 
-def smoke_test(directory: Path, *, sha256: str | None = None) -> SmokeReport:
+def smoke_test(path: Path, *, sha256: str | None = None) -> SmokeReport:
     """Load the bundle, score its probe rows, and compare with the answers stored at training.
 
     The probes are mixed from the profile and hold no training row. ArtifactError when an answer
@@ -147,7 +166,7 @@ def smoke_test(directory: Path, *, sha256: str | None = None) -> SmokeReport:
     >>> smoke_test(folder)
     SmokeReport(rows=8, largest_difference=0.0)
     """
-    document, classifier = _open(directory, sha256)
+    document, classifier = _open(path, sha256)
     try:
         rows, stored = document["probes"]["rows"], document["probes"]["probabilities"]
         found = probe_answers(classifier, rows)
@@ -165,8 +184,12 @@ def _flat(answers: Sequence[Any]) -> Iterator[Any]:
         yield from answer if isinstance(answer, list) else (answer,)
 
 
-def _open(directory: Path, sha256: str | None) -> tuple[dict[str, Any], Classifier]:
-    model, weights, sums = (_read(directory, name) for name in _FILES)
+def _open(path: Path, sha256: str | None) -> tuple[dict[str, Any], Classifier]:
+    return _verified(_contents(path), sha256)
+
+
+def _verified(files: Mapping[str, bytes], sha256: str | None) -> tuple[dict[str, Any], Classifier]:
+    model, weights, sums = (files[name] for name in _FILES)
     found = sha256_of(model)
     if sha256 is not None and found != sha256:
         raise ArtifactError(f"the bundle's SHA-256 is {found}, not {sha256}")
@@ -182,18 +205,44 @@ def _sums(model: bytes, weights: bytes) -> bytes:
     return f"{sha256_of(model)}  model.json\n{sha256_of(weights)}  weights.npz\n".encode()
 
 
-def _read(directory: Path, name: str) -> bytes:
+def _contents(path: Path) -> dict[str, bytes]:
+    """The three files of a bundle, whichever form it has."""
+    if path.is_file():
+        data = _read(path, path.name, largest=_LARGEST_BUNDLE)
+        return unpack_files(data, _FILES, place=path.name)
+    return {name: _read(path / name, f"{name} of the bundle") for name in _FILES}
+
+
+def _read(path: Path, name: str, *, largest: int = LARGEST_FILE) -> bytes:
     try:
-        return read_file(directory / name, largest=LARGEST_FILE)
+        return read_file(path, largest=largest)
     except OSError as error:
-        raise ArtifactError(f"cannot read {name} of the bundle: {error.strerror}") from error
+        raise ArtifactError(f"cannot read {name}: {error.strerror}") from error
 
 
-def _write(files: Mapping[str, bytes], directory: Path) -> None:
+def _place(files: Mapping[str, bytes], path: Path) -> None:
+    """Write the files as the form that the path asks for, unless they are there already."""
+    if not path.exists():
+        if path.suffix == ".zip":
+            _write_file(files, path)
+        else:
+            _write_directory(files, path)
+    if _contents(path) != files:
+        raise ArtifactError(f"{path.name} already holds another bundle; choose a new name")
+
+
+def _write_file(files: Mapping[str, bytes], path: Path) -> None:
+    try:
+        replace_file(path, pack_files(files))
+    except DataError as error:
+        raise ArtifactError(f"cannot write the bundle: {error}") from error
+
+
+def _write_directory(files: Mapping[str, bytes], directory: Path) -> None:
     try:
         _write_or_lose_the_race(files, directory)
     except OSError as error:
-        # Somebody who was faster is no failure: save() compares what they wrote.
+        # Somebody who was faster is no failure: the caller compares what they wrote.
         if not directory.exists():
             raise ArtifactError(f"cannot write the bundle: {error.strerror}") from error
 

@@ -1,4 +1,4 @@
-"""Canonical bytes: JSON and arrays with exactly one spelling each; knows nothing of models.
+"""Canonical bytes: JSON, arrays and archives with exactly one spelling each; knows nothing of models.
 
 Reading mirrors writing. What was read is written again and must give the same bytes, so a second
 spelling, a smuggled member or a forged header is refused without a rule of its own.
@@ -10,7 +10,7 @@ import hashlib
 import io
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -71,19 +71,42 @@ def pack(arrays: Mapping[str, NDArray[Any]]) -> bytes:
 
     Arrays are float64, int32 or int64; ValueError for others.
     """
+    members = {}
+    for name, array in arrays.items():
+        form = Form.of(array)
+        if form.descr not in _DTYPES:
+            raise ValueError(f"{name} holds {form.descr}; a bundle holds {', '.join(_DTYPES)}")
+        content = array.astype(form.descr).tobytes()  # in C order, however it is kept
+        members[f"{name}.npy"] = _npy_header(form) + content
+    return pack_files(members)
+
+
+def pack_files(files: Mapping[str, bytes]) -> bytes:
+    """Files as a zip: stored, sorted, dated 1980, so that equal files are equal bytes.
+
+    >>> unpack_files(pack_files({"b": b"2", "a": b"1"}), ("a", "b"), place="x.zip")
+    {'a': b'1', 'b': b'2'}
+    """
     import zipfile
 
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name in sorted(arrays):
-            form = Form.of(arrays[name])
-            if form.descr not in _DTYPES:
-                raise ValueError(f"{name} holds {form.descr}; a bundle holds {', '.join(_DTYPES)}")
-            info = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
+        for name in sorted(files):
+            info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
             info.create_system = 3
-            content = arrays[name].astype(form.descr).tobytes()  # in C order, however it is kept
-            archive.writestr(info, _npy_header(form) + content)
+            archive.writestr(info, files[name])
     return buffer.getvalue()
+
+
+def unpack_files(data: bytes, names: Sequence[str], *, place: str) -> dict[str, bytes]:
+    """The files of these names from the bytes that ``pack_files`` gives for them.
+
+    No path of the archive is followed, and nothing is unpacked that is larger than the archive.
+    ArtifactError, which names ``place``, for any other bytes.
+    """
+    files = {name: _unzipped(data, name, most=len(data), place=place) for name in names}
+    require(pack_files(files) == data, f"{place} is not in the canonical form")
+    return files
 
 
 def _npy_header(form: Form) -> bytes:
@@ -112,23 +135,28 @@ def unpack(data: bytes, forms: Mapping[str, Form]) -> dict[str, NDArray[Any]]:
 
 
 def _member(data: bytes, name: str, form: Form) -> NDArray[Any]:
-    import zipfile
-    import zlib
-
-    damaged = (zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, OSError)
     header = _npy_header(form)
     size = len(header) + form.n_bytes
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive, archive.open(f"{name}.npy") as member:
-            content = member.read(size + 1)
-    except (*damaged, NotImplementedError, RuntimeError, OverflowError) as error:
-        raise ArtifactError(f"weights.npz is damaged: {error}") from error
+    content = _unzipped(data, f"{name}.npy", most=size, place="weights.npz")
     require(
         len(content) == size and content.startswith(header),
         f"weights.npz holds something other than {' x '.join(map(str, form.shape))} numbers as {name}",
     )
     values = np.frombuffer(content, dtype=form.descr, offset=len(header)).reshape(form.shape)
     return values.astype(values.dtype.newbyteorder("="))
+
+
+def _unzipped(data: bytes, name: str, *, most: int, place: str) -> bytes:
+    """A member of a zip: at most one byte more than ``most``, whatever its header declares."""
+    import zipfile
+    import zlib
+
+    damaged = (zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, OSError)
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive, archive.open(name) as member:
+            return member.read(most + 1)
+    except (*damaged, NotImplementedError, RuntimeError, OverflowError) as error:
+        raise ArtifactError(f"{place} is damaged: {error}") from error
 
 
 def require(holds: bool, otherwise: str) -> None:

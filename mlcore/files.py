@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mlcore.errors import DataError
@@ -58,7 +58,8 @@ def _replacing(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise DataError(f"cannot write {path}: {error}") from error
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink()
 
 
 def sync(path: Path) -> None:

@@ -118,13 +118,14 @@ def classifier_from_sklearn(
 def bundle_from_sklearn(
     model: Any,
     table: Table,
-    directory: Path,
+    path: Path,
     *,
     validation: Table | None = None,
     **conversion: Unpack[Conversion],
 ) -> str:
     """Write the bundle of ``classifier_from_sklearn(model, table, **conversion)``: its SHA-256.
 
+    ``path`` is one file to hand over if it ends in .zip, else a directory of three files.
     The metrics of ``table`` go into the bundle as those of training; ``validation``, rows the
     model has not seen, gives the others, which stay empty without it.
 
@@ -137,16 +138,16 @@ def bundle_from_sklearn(
     ...     def predict_proba(self, X):
     ...         p = 1 / (1 + np.exp(-(X[:, 0] * 1e-4 - 8.0)))
     ...         return np.column_stack((1 - p, p))
-    >>> folder = Path(mkdtemp()) / "model"
+    >>> file = Path(mkdtemp()) / "model.zip"
     >>> _ = bundle_from_sklearn(
-    ...     LogisticRegression(), synthetic_raisin(), folder, target="Class", columns=("Area",)
+    ...     LogisticRegression(), synthetic_raisin(), file, target="Class", columns=("Area",)
     ... )
-    >>> load(folder).classes
+    >>> load(file).classes
     ('Kecimen', 'Besni')
     """
     classifier = classifier_from_sklearn(model, table, **conversion)
     provenance = provenance_of(model, classifier, table, validation=validation)
-    return save_classifier(classifier, provenance, directory)
+    return save_classifier(classifier, provenance, path)
 
 
 def provenance_of(

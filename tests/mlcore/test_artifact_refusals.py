@@ -350,7 +350,7 @@ def test_the_smoke_test_refuses_other_answers(
 def test_it_refuses_what_is_not_there(tmp_path: Path) -> None:
     assert_refused(tmp_path / "nothing", "cannot read")
     (tmp_path / "file").write_text("x")
-    assert_refused(tmp_path / "file", "cannot read")
+    assert_refused(tmp_path / "file", "file is damaged")
 
 
 def test_other_arrays_do_not_belong_to_the_description(bundle: Path) -> None:
