@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentTypeError
+from argparse import SUPPRESS, ArgumentTypeError
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -32,6 +33,17 @@ from mlcore.training import TrainingSpec
 from mlcore.trees import TreeFamily
 
 SHELL = Caller(system="command line")
+TREES = get_args(TreeFamily)
+OWN_OPTIONS = {
+    "lr": ("--lr", ("gd",)),
+    "momentum": ("--momentum", ("gd",)),
+    "epochs": ("--epochs", ("gd",)),
+    "lambda_": ("--lambda", ("newton", "gd")),
+    "n_estimators": ("--trees", ("random_forest", "extra_trees")),
+    "max_depth": ("--max-depth", TREES),
+    "min_samples_leaf": ("--min-leaf", TREES),
+}
+"""Fields of a spec that only some solvers look at: their flags and those solvers."""
 
 
 class Command(JsonCommand):
@@ -48,19 +60,21 @@ class Command(JsonCommand):
         add("--experiment", default="", help="Default: the endpoint's slug.")
         add("--name", default="", help="The run's name.")
         add("--solver", choices=tuple(SOLVER_NAMES), default="newton")
-        add("--lr", type=number_or("auto"), default=0.01, help="Learning rate of gd, or auto.")
-        add("--momentum", choices=("none", "nesterov"), default="none", help="Momentum of gd.")
-        add("--epochs", type=int, default=100, help="Epochs of gd.")
-        add(
+        # Without a default: what is given to a solver that has no use for it is refused.
+        own = partial(add, default=SUPPRESS)
+        own("--lr", type=number_or("auto"), help="Learning rate of gd, or auto. Default: 0.01.")
+        own("--momentum", choices=("none", "nesterov"), help="Momentum of gd.")
+        own("--epochs", type=int, help="Epochs of gd. Default: 100.")
+        own(
             "--lambda",
             dest="lambda_",
             type=number_or("auto"),
-            default=0.01,
-            help="L2 penalty; auto takes the best by approximate leave-one-out.",
+            help="L2 penalty of newton and gd; auto takes the best by approximate leave-one-out. "
+            "Default: 0.01.",
         )
-        add("--trees", dest="n_estimators", type=int, default=100, help="Trees of a forest.")
-        add("--max-depth", type=int, default=None, help="Depth of a tree. Default: no limit.")
-        add("--min-leaf", dest="min_samples_leaf", type=int, default=5, help="Rows of a leaf.")
+        own("--trees", dest="n_estimators", type=int, help="Trees of a forest. Default: 100.")
+        own("--max-depth", type=int, help="Depth of a tree. Default: no limit.")
+        own("--min-leaf", dest="min_samples_leaf", type=int, help="Rows of a leaf. Default: 5.")
         add("--class-weight", choices=("none", "balanced"), default="none")
         add("--calibration", choices=("none", "platt", "isotonic"), default="none")
         add("--test-size", type=float, default=0.2, help="Share of rows held out.")
@@ -148,7 +162,8 @@ def spec_from(options: Mapping[str, Any], table: Table, slug: str) -> Spec:
     if not target:
         raise InvalidRequest("Name the column to predict: --target COLUMN.")
     columns = options["columns"]
-    kind = ForestSpec if options["solver"] in get_args(TreeFamily) else TrainingSpec
+    kind = ForestSpec if options["solver"] in TREES else TrainingSpec
+    refuse_unused(options)
     known = {field.name for field in fields(kind)} - {"target", "columns", "positive"}
     try:
         return kind(
@@ -156,10 +171,20 @@ def spec_from(options: Mapping[str, Any], table: Table, slug: str) -> Spec:
             columns=tuple(name.strip() for name in columns.split(",")) if columns else None,
             positive=options["positive"]
             or catalog.positive_class(slug=slug, target=target, table=table),
-            **{name: options[name] for name in known},
+            **{name: options[name] for name in known & options.keys()},
         )
     except DataError as error:
         raise InvalidRequest(f"{error}.") from error
+
+
+def refuse_unused(options: Mapping[str, Any]) -> None:
+    """Refuse an option that the chosen solver would not look at."""
+    for name, (flag, solvers) in OWN_OPTIONS.items():
+        if name in options and options["solver"] not in solvers:
+            raise InvalidRequest(
+                f"{flag} belongs to --solver {' or '.join(solvers)}; {options['solver']} has no "
+                f"use for it."
+            )
 
 
 def total_iterations(spec: Spec) -> int | None:

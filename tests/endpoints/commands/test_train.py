@@ -171,6 +171,30 @@ def test_it_refuses_settings_that_make_no_sense(
     assert message
 
 
+@pytest.mark.parametrize(
+    ("solver", "option", "belongs"),
+    [
+        ("newton", ("--lr", "0.1"), "--lr belongs to --solver gd; newton has no use for it."),
+        ("newton", ("--epochs", "5"), "--epochs belongs to --solver gd"),
+        ("newton", ("--momentum", "none"), "--momentum belongs to --solver gd"),
+        ("gd", ("--trees", "5"), "--trees belongs to --solver random_forest or extra_trees"),
+        ("newton", ("--max-depth", "3"), "--max-depth belongs to --solver decision_tree or"),
+        ("decision_tree", ("--trees", "5"), "decision_tree has no use for it"),
+        ("random_forest", ("--lambda", "1"), "--lambda belongs to --solver newton or gd"),
+    ],
+)
+def test_it_refuses_an_option_of_another_solver(
+    trees: Path,
+    capsys: pytest.CaptureFixture[str],
+    solver: str,
+    option: tuple[str, str],
+    belongs: str,
+) -> None:
+    asked = ("--data", str(trees), "--target", "kind", "--solver", solver, *option)
+    assert belongs in failure(capsys, *asked)[0]
+    assert not Run.objects.exists()
+
+
 def test_it_refuses_a_missing_file(capsys: pytest.CaptureFixture[str]) -> None:
     message, facts = failure(capsys, "--data", "no.csv", "--target", "kind")
     assert "There is no file" in message
