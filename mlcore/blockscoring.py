@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from mlcore.arrays import EPS, FloatArray
 from mlcore.encoding import Encoder
@@ -32,28 +32,29 @@ Fill = Callable[[FloatArray, FloatArray], bool]
 """Writes the probabilities (K, b) of a block of slots (b, s); False if a value is not finite."""
 
 
-def score_matrix(classifier: Classifier, X: NDArray[Any]) -> FloatArray:
+def score_matrix(classifier: Classifier, X: ArrayLike) -> FloatArray:
     """Probabilities (n, K) of a matrix (n, C) of numeric columns in the order of the schema.
 
     X may be of any numeric type, order or place (a memory map, say), and is not changed.
     SchemaError names every value that is not finite (at most 100), and a matrix that cannot fit.
     """
-    answers = np.empty((len(classifier.classes), len(X)))
-    _fill_matrix(classifier, X, answers)
+    matrix = _checked(classifier.schema, X)
+    answers = np.empty((len(classifier.classes), len(matrix)))
+    _fill_matrix(classifier, matrix, answers)
     return answers.T
 
 
-def score_positive(classifier: Classifier, X: NDArray[Any]) -> FloatArray:
+def score_positive(classifier: Classifier, X: ArrayLike) -> FloatArray:
     """The positive class of two alone, shape (n,): half the memory to set up and to write."""
     if not _is_plain(classifier):
         return np.ascontiguousarray(score_matrix(classifier, X)[:, 1])
-    answers = np.empty(len(X))
-    _fill_matrix(classifier, X, answers[np.newaxis])
+    matrix = _checked(classifier.schema, X)
+    answers = np.empty(len(matrix))
+    _fill_matrix(classifier, matrix, answers[np.newaxis])
     return answers
 
 
 def _fill_matrix(classifier: Classifier, X: NDArray[Any], answers: FloatArray) -> None:
-    _check_matrix(classifier.schema, X)
     fill = _filler(classifier)
     for rows in _blocks(len(X)):
         values = np.ascontiguousarray(X[rows], dtype=np.float64)
@@ -154,19 +155,21 @@ def _sigmoid_filler(folded: _Folded) -> Fill:
     return fill
 
 
-def _check_matrix(schema: Schema, X: NDArray[Any]) -> None:
+def _checked(schema: Schema, X: ArrayLike) -> NDArray[Any]:
     categories = [column.name for column in schema.columns if column.kind == "category"]
     if categories:
         message = "a matrix holds numbers, and this is a category: score rows or columns instead"
         raise SchemaError.of(
             [CellError("wrong_type", message, column=name) for name in categories], place="row"
         )
+    X = np.asarray(X)
     if X.ndim != 2 or X.shape[1] != len(schema.columns):
         message = f"expected a matrix of shape (n, {len(schema.columns)}), got {X.shape}"
         raise SchemaError(message, [CellError("wrong_length", message)])
     if X.dtype.kind not in "fiu":
         message = f"expected a matrix of numbers, got one of {X.dtype}"
         raise SchemaError(message, [CellError("wrong_type", message)])
+    return X
 
 
 def _refuse(schema: Schema, values: FloatArray, start: int) -> None:

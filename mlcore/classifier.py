@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
 from mlcore import blockscoring
 from mlcore.arrays import FloatArray, IntArray
@@ -110,7 +109,7 @@ class Classifier:
     def _row_scorer(self) -> RowScorer:
         return row_scorer(self)
 
-    def probabilities(self, rows: NDArray[Any] | Columns) -> FloatArray:
+    def probabilities(self, rows: ArrayLike | Columns) -> FloatArray:
         """Probabilities (n, K) alone, for millions of rows: columns, or a matrix of numbers.
 
         They equal those of ``score`` within 1e-12. See ``blockscoring`` for what may be passed.
@@ -119,7 +118,7 @@ class Classifier:
             return blockscoring.score_columns(self, rows)
         return blockscoring.score_matrix(self, rows)
 
-    def positive_probabilities(self, X: NDArray[Any]) -> FloatArray:
+    def positive_probabilities(self, X: ArrayLike) -> FloatArray:
         """P(positive) (n,) of two classes for a matrix, where the other probability is not needed."""
         if not self.is_binary:
             raise ValueError(f"none of {len(self.classes)} classes is the positive one")

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcore.arrays import LIMIT, FloatArray, IntArray, is_constant
+from mlcore.arrays import LIMIT, FloatArray, IntArray, floats, is_constant
 from mlcore.errors import DataError
 from mlcore.loss import pointwise
 from mlcore.softmax import softmax, softmax_losses
@@ -150,17 +151,25 @@ def fitted(
     >>> [block.loss.round(6).tolist() for block in fit.blocks()]
     [[0.313262, 0.313262]]
     """
-    X, y, theta = np.asanyarray(X), np.asanyarray(y), np.asarray(theta, dtype=np.float64)
-    weights = None if weights is None else np.asanyarray(weights)
+    X, y, theta = _numbers(X, "rows"), _numbers(y, "labels"), floats(theta, "coefficients")
+    weights = None if weights is None else _numbers(weights, "weights")
     _check_shapes(X, y, theta, weights)
     if not np.isfinite(theta).all():
         raise DataError("the coefficients must be finite: the model is not fitted")
-    if not 0 <= lambda_ < np.inf:
-        raise DataError(f"lambda_ must be a finite number of at least 0, got {lambda_}")
+    if not (isinstance(lambda_, Real) and 0 <= lambda_ < np.inf):
+        raise DataError(f"lambda_ must be a finite number of at least 0, got {lambda_!r}")
     C = None if theta.ndim == 1 else orthonormal_contrasts(len(theta))
     counts = _class_weights(y, weights, 2 if C is None else len(C))
     fixed = np.append(constant_columns(X), False)
     return Fitted(X, y, weights, np.empty((0, 0)), C, lambda_, fixed, counts).at(theta, lambda_)
+
+
+def _numbers(values: NDArray[Any], what: str) -> NDArray[Any]:
+    """Of whatever numeric type they have: float32 rows are read block by block."""
+    array = np.asanyarray(values)
+    if array.dtype.kind not in "bfiu":
+        raise DataError(f"the {what} must be numbers, got {array.dtype}")
+    return array
 
 
 def _check_shapes(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Literal
 
 from mlcore.errors import DataError
@@ -58,15 +59,19 @@ def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
 
 
 def _check_positive(name: str, value: float) -> None:
-    if not (value > 0 and math.isfinite(value)):
-        raise DataError(f"{name} must be a finite number above 0, got {value}")
+    if not (_is_finite(value) and value > 0):
+        raise DataError(f"{name} must be a finite number above 0, got {value!r}")
 
 
 def _check_count(name: str, value: int) -> None:
-    if value < 1:
-        raise DataError(f"{name} must be at least 1, got {value}")
+    if not (isinstance(value, Integral) and value >= 1):
+        raise DataError(f"{name} must be a whole number of at least 1, got {value!r}")
 
 
 def _check_penalty(value: float) -> None:
-    if not (value >= 0 and math.isfinite(value)):
-        raise DataError(f"lambda_ must be a finite number of at least 0, got {value}")
+    if not (_is_finite(value) and value >= 0):
+        raise DataError(f"lambda_ must be a finite number of at least 0, got {value!r}")
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, Real) and math.isfinite(value)

@@ -175,8 +175,12 @@ class TrackedRun:
         self._append([(name, step, value) for name, value in metrics.items()])
 
     def log_text(self, text: str, name: str) -> None:
-        """Keep a text as the file ``artifacts/<name>``."""
-        self._keep(name, text.encode())
+        """Keep a text as the file ``artifacts/<name>``; DataError for half a character."""
+        try:
+            content = text.encode()
+        except UnicodeEncodeError as error:
+            raise DataError(f"the text for {name} holds a lone surrogate: {error}") from error
+        self._keep(name, content)
 
     def log_json(self, document: object, name: str) -> None:
         """Keep a document as the file ``artifacts/<name>``; DataError for NaN and foreign types."""

@@ -143,6 +143,7 @@ def test_it_names_numbers_that_leave_the_range_of_float64(estimator: Any) -> Non
 @pytest.mark.parametrize(
     ("X", "match"),
     [
+        (None, r"a matrix of shape \(n, 3\), got \(\)"),
         (np.zeros(3), r"a matrix of shape \(n, 3\), got \(3,\)"),
         (np.zeros((2, 4)), r"a matrix of shape \(n, 3\), got \(2, 4\)"),
         (np.zeros((2, 3), dtype=bool), "a matrix of numbers, got one of bool"),
@@ -153,6 +154,12 @@ def test_it_names_numbers_that_leave_the_range_of_float64(estimator: Any) -> Non
 def test_it_refuses_other_matrices(X: Any, match: str) -> None:
     with pytest.raises(SchemaError, match=match):
         MODELS[0].probabilities(X)
+
+
+def test_a_list_of_lists_is_a_matrix_too() -> None:
+    made, rows = MODELS[0], [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]
+    assert made.probabilities(rows).tolist() == made.probabilities(np.array(rows)).tolist()
+    assert made.positive_probabilities(rows).shape == (2,)
 
 
 def test_it_refuses_a_matrix_where_a_category_is_needed() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -125,8 +126,20 @@ def test_it_refuses_what_does_not_fit(
         fitted(X, y, theta, 0.1, weights)
 
 
-@pytest.mark.parametrize("lambda_", [-0.1, np.inf, np.nan])
-def test_it_refuses_penalties_that_are_none(lambda_: float) -> None:
+@pytest.mark.parametrize(
+    ("X", "theta", "message"),
+    [
+        (np.array([["a", "b"]] * 4), np.zeros(3), "the rows must be numbers, got <U1"),
+        (X4, "abc", "the coefficients must be numbers: "),
+    ],
+)
+def test_it_refuses_text(X: Any, theta: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        fitted(X, Y4, theta, 0.1)
+
+
+@pytest.mark.parametrize("lambda_", [-0.1, np.inf, np.nan, None, "1"])
+def test_it_refuses_penalties_that_are_none(lambda_: Any) -> None:
     with pytest.raises(DataError, match="lambda_ must be"):
         fitted(X4, Y4, np.zeros(3), lambda_)
 

@@ -223,6 +223,11 @@ def test_it_refuses_files_elsewhere_and_where_the_model_goes(run: TrackedRun, na
     assert list((run.path / "artifacts").iterdir()) == []
 
 
+def test_half_a_character_is_refused_by_the_name_of_its_file(run: TrackedRun) -> None:
+    with pytest.raises(DataError, match=r"the text for said\.txt holds a lone surrogate"):
+        run.log_text("\ud800", "said.txt")
+
+
 def test_it_refuses_what_json_has_no_form_for(run: TrackedRun) -> None:
     loop: list[object] = []
     loop.append(loop)
