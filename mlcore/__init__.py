@@ -12,58 +12,62 @@ evaluation, analysis -> artifact, tracking. ``training`` walks it.
 
 from __future__ import annotations
 
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from mlcore.analysis import AnalysisReport, analyse
-from mlcore.artifact import SmokeReport, describe, load, save, save_classifier, smoke_test
-from mlcore.bundle import Provenance
-from mlcore.calibration import Isotonic, Platt, fit_isotonic, fit_platt
-from mlcore.classifier import Classifier, ScoreReport
-from mlcore.collinearity import CollinearityReport
-from mlcore.datasets import RAISIN_CITATION, raisin, read_arff, read_csv, synthetic_raisin
-from mlcore.encoding import Encoder
-from mlcore.errors import (
-    ArtifactError,
-    CellError,
-    DataError,
-    MlcoreError,
-    NotConvergedWarning,
-    SchemaError,
-)
-from mlcore.estimators import Logistic, Softmax
-from mlcore.evaluation import evaluate, table_rows
-from mlcore.explain import Coefficient, coefficients, contributions
-from mlcore.from_sklearn import bundle_from_sklearn, classifier_from_sklearn
-from mlcore.importance import ImportanceReport, permutation_importance
-from mlcore.inference import InferenceReport, SoftmaxInferenceReport, infer, infer_softmax
-from mlcore.intervals import IntervalReport, bootstrap, delong, delong_comparison, wilson
-from mlcore.metrics import METRIC_DIRECTION, Confusion, MetricsReport, evaluate_predictions
-from mlcore.model import LogisticModel
-from mlcore.model_card import model_card
-from mlcore.multiclass import MulticlassReport, evaluate_multiclass
-from mlcore.path import PathReport, regularisation_path
-from mlcore.profile import ColumnProfile, Profile, ScoreProfile, build_profile
-from mlcore.ranking import roc_auc
-from mlcore.reliability import ReliabilityReport
-from mlcore.rows import PartitionedRows, as_rows
-from mlcore.schema import Column, Columns, Schema
-from mlcore.solvers import (
-    GradientDescentSettings,
-    Iteration,
-    NewtonSettings,
-    Separation,
-    SolverReport,
-    Watch,
-    gradient_descent,
-    newton,
-)
-from mlcore.split import splitmix64, stratified_folds, stratified_split
-from mlcore.table import Table
-from mlcore.thresholds import ThresholdSpec, best_threshold, threshold_curve
-from mlcore.training import TrainingResult, TrainingSpec, train
-from mlcore.trees import TreeEnsemble
-from mlcore.validation import cross_validate, leave_one_out, one_step_folds
-from mlcore.version import __version__
+from mlcore.model_card import model_card  # now: the module of that name would hide the function
+
+if TYPE_CHECKING:
+    from mlcore.analysis import AnalysisReport, analyse
+    from mlcore.artifact import SmokeReport, describe, load, save, save_classifier, smoke_test
+    from mlcore.bundle import Provenance
+    from mlcore.calibration import Isotonic, Platt, fit_isotonic, fit_platt
+    from mlcore.classifier import Classifier, ScoreReport
+    from mlcore.collinearity import CollinearityReport
+    from mlcore.datasets import RAISIN_CITATION, raisin, read_arff, read_csv, synthetic_raisin
+    from mlcore.encoding import Encoder
+    from mlcore.errors import (
+        ArtifactError,
+        CellError,
+        DataError,
+        MlcoreError,
+        NotConvergedWarning,
+        SchemaError,
+    )
+    from mlcore.estimators import Logistic, Softmax
+    from mlcore.evaluation import evaluate, table_rows
+    from mlcore.explain import Coefficient, coefficients, contributions
+    from mlcore.from_sklearn import bundle_from_sklearn, classifier_from_sklearn
+    from mlcore.importance import ImportanceReport, permutation_importance
+    from mlcore.inference import InferenceReport, SoftmaxInferenceReport, infer, infer_softmax
+    from mlcore.intervals import IntervalReport, bootstrap, delong, delong_comparison, wilson
+    from mlcore.metrics import METRIC_DIRECTION, Confusion, MetricsReport, evaluate_predictions
+    from mlcore.model import LogisticModel
+    from mlcore.multiclass import MulticlassReport, evaluate_multiclass
+    from mlcore.path import PathReport, regularisation_path
+    from mlcore.profile import ColumnProfile, Profile, ScoreProfile, build_profile
+    from mlcore.ranking import roc_auc
+    from mlcore.reliability import ReliabilityReport
+    from mlcore.rows import PartitionedRows, as_rows
+    from mlcore.schema import Column, Columns, Schema
+    from mlcore.slices import SliceReport, by_band, by_class, by_level, decided
+    from mlcore.solvers import (
+        GradientDescentSettings,
+        Iteration,
+        NewtonSettings,
+        Separation,
+        SolverReport,
+        Watch,
+        gradient_descent,
+        newton,
+    )
+    from mlcore.split import splitmix64, stratified_folds, stratified_split
+    from mlcore.table import Table
+    from mlcore.thresholds import ThresholdSpec, best_threshold, threshold_curve
+    from mlcore.training import TrainingResult, TrainingSpec, train
+    from mlcore.trees import TreeEnsemble
+    from mlcore.validation import cross_validate, leave_one_out, one_step_folds
+    from mlcore.version import __version__
 
 __all__ = [
     "METRIC_DIRECTION",
@@ -104,6 +108,7 @@ __all__ = [
     "ScoreProfile",
     "ScoreReport",
     "Separation",
+    "SliceReport",
     "SmokeReport",
     "Softmax",
     "SoftmaxInferenceReport",
@@ -121,10 +126,14 @@ __all__ = [
     "bootstrap",
     "build_profile",
     "bundle_from_sklearn",
+    "by_band",
+    "by_class",
+    "by_level",
     "classifier_from_sklearn",
     "coefficients",
     "contributions",
     "cross_validate",
+    "decided",
     "delong",
     "delong_comparison",
     "describe",
@@ -160,11 +169,60 @@ __all__ = [
     "wilson",
 ]
 
+_NAMES = {
+    "analysis": "AnalysisReport analyse",
+    "artifact": "SmokeReport describe load save save_classifier smoke_test",
+    "bundle": "Provenance",
+    "calibration": "Isotonic Platt fit_isotonic fit_platt",
+    "classifier": "Classifier ScoreReport",
+    "collinearity": "CollinearityReport",
+    "datasets": "RAISIN_CITATION raisin read_arff read_csv synthetic_raisin",
+    "encoding": "Encoder",
+    "errors": "ArtifactError CellError DataError MlcoreError NotConvergedWarning SchemaError",
+    "estimators": "Logistic Softmax",
+    "evaluation": "evaluate table_rows",
+    "explain": "Coefficient coefficients contributions",
+    "from_sklearn": "bundle_from_sklearn classifier_from_sklearn",
+    "importance": "ImportanceReport permutation_importance",
+    "inference": "InferenceReport SoftmaxInferenceReport infer infer_softmax",
+    "intervals": "IntervalReport bootstrap delong delong_comparison wilson",
+    "metrics": "METRIC_DIRECTION Confusion MetricsReport evaluate_predictions",
+    "model": "LogisticModel",
+    "multiclass": "MulticlassReport evaluate_multiclass",
+    "path": "PathReport regularisation_path",
+    "profile": "ColumnProfile Profile ScoreProfile build_profile",
+    "ranking": "roc_auc",
+    "reliability": "ReliabilityReport",
+    "rows": "PartitionedRows as_rows",
+    "schema": "Column Columns Schema",
+    "slices": "SliceReport by_band by_class by_level decided",
+    "solvers": "GradientDescentSettings Iteration NewtonSettings Separation SolverReport Watch "
+    "gradient_descent newton",
+    "split": "splitmix64 stratified_folds stratified_split",
+    "table": "Table",
+    "thresholds": "ThresholdSpec best_threshold threshold_curve",
+    "training": "TrainingResult TrainingSpec train",
+    "trees": "TreeEnsemble",
+    "validation": "cross_validate leave_one_out one_step_folds",
+    "version": "__version__",
+}
+"""Where each name lives. It is imported when it is first asked for: what serves never loads what trains."""
+
+_HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
+_MODULES = {*_NAMES, "tracking"}
+
 
 def __getattr__(name: str) -> Any:
-    """``mlcore.tracking`` after a plain ``import mlcore``; a serving process never loads it."""
-    if name == "tracking":
-        from importlib import import_module
+    """A name of ``__all__``, or a module of the library after a plain ``import mlcore``."""
+    if name in _HOMES:
+        found = getattr(import_module(f"mlcore.{_HOMES[name]}"), name)
+    elif name in _MODULES:
+        found = import_module(f"mlcore.{name}")
+    else:
+        raise AttributeError(f"module 'mlcore' has no attribute {name!r}")
+    globals()[name] = found
+    return found
 
-        return import_module("mlcore.tracking")
-    raise AttributeError(f"module 'mlcore' has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

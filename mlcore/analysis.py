@@ -23,9 +23,11 @@ from mlcore.preparation import Part, Prepared
 from mlcore.ranking import roc_auc
 from mlcore.reliability import (
     BrierReport,
+    CalibrationIntervals,
     CalibrationReport,
     ReliabilityReport,
     brier_decomposition,
+    calibration_intervals,
     calibration_line,
     reliability,
 )
@@ -56,8 +58,8 @@ class AnalysisReport:
     Of linear families alone, from the training rows: ``inference``, ``collinearity``,
     ``free_validation`` and ``path``, and from the validation rows ``importance``. Of all
     families, from the validation rows: ``intervals``, the worst rows and, for two classes,
-    ``reliability``, ``calibration``, ``brier`` and the threshold curve. ``slots`` names the
-    coefficients.
+    ``reliability``, ``calibration`` with its intervals, ``brier`` and the threshold curve.
+    ``slots`` names the coefficients.
     """
 
     slots: tuple[str, ...]
@@ -71,6 +73,7 @@ class AnalysisReport:
     worst_rows: tuple[WorstRow, ...]
     reliability: ReliabilityReport | None
     calibration: CalibrationReport | None
+    calibration_intervals: CalibrationIntervals | None
     brier: BrierReport | None
     thresholds: tuple[CurvePoint, ...]
 
@@ -127,6 +130,7 @@ def analyse(
         worst_rows=_worst_rows(classifier, judged, probabilities),
         reliability=binary.reliability if binary else None,
         calibration=binary.calibration if binary else None,
+        calibration_intervals=binary.calibration_intervals if binary else None,
         brier=binary.brier if binary else None,
         thresholds=binary.thresholds if binary else (),
     )
@@ -191,6 +195,7 @@ def _column_groups(
 class _TwoClasses:
     reliability: ReliabilityReport
     calibration: CalibrationReport
+    calibration_intervals: CalibrationIntervals | None
     brier: BrierReport
     thresholds: tuple[CurvePoint, ...]
 
@@ -199,6 +204,7 @@ def _of_two_classes(y: FloatArray, p: FloatArray) -> _TwoClasses:
     return _TwoClasses(
         reliability=reliability(y, p),
         calibration=calibration_line(y, p),
+        calibration_intervals=calibration_intervals(y, p),
         brier=brier_decomposition(y, p, bins=10),
         thresholds=threshold_curve(y, p, points=100),
     )

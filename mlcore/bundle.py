@@ -229,7 +229,7 @@ def _calibration(document: Mapping[str, Any]) -> Calibration | None:
     return None if found is None else calibration_from_dict(found)
 
 
-def probe_rows(classifier: Classifier) -> list[list[float | str | None]]:
+def probe_rows(classifier: Classifier, count: int = _N_PROBES) -> list[list[float | str | None]]:
     """Rows to try a bundle with, mixed from the profile's quantiles and levels.
 
     Every column takes other places of its distribution in every row; the last row leaves out
@@ -238,7 +238,7 @@ def probe_rows(classifier: Classifier) -> list[list[float | str | None]]:
     columns = list(zip(classifier.schema.columns, classifier.profile.columns, strict=True))
     rows = [
         [_probe(profile, number, position) for position, (_, profile) in enumerate(columns)]
-        for number in range(_N_PROBES)
+        for number in range(count)
     ]
     rows[-1] = [
         cell if column.fill is None else None

@@ -5,6 +5,7 @@ It knows no training: any classifier may be judged on the holdout of any other.
 
 from __future__ import annotations
 
+from mlcore.arrays import FloatArray
 from mlcore.classifier import Classifier
 from mlcore.features import fill, read_cells, read_target
 from mlcore.metrics import MetricsReport, evaluate_predictions
@@ -26,17 +27,26 @@ def evaluate(classifier: Classifier, table: Table) -> Report:
     >>> evaluate(result.classifier, result.holdout) == result.validation
     True
     """
+    return judge(classifier, labelled(classifier, table))
+
+
+def labelled(classifier: Classifier, table: Table) -> Part:
+    """The table as the classifier reads it, with the number of each row's class; raises as above."""
     columns = fill(classifier.schema, read_cells(classifier.schema.columns, table))
     y = read_target(table, target=classifier.target, classes=classifier.classes)
-    return judge(classifier, Part(columns, y, table.lines))
+    return Part(columns, y, table.lines)
 
 
 def judge(classifier: Classifier, part: Part) -> Report:
     """The metrics of some labelled rows: at the threshold for two classes, else of all classes."""
-    probabilities = classifier.probabilities(part.columns)
+    return measured(classifier, part.y, classifier.probabilities(part.columns))
+
+
+def measured(classifier: Classifier, y: FloatArray, probabilities: FloatArray) -> Report:
+    """The same of class numbers (n,) and the classifier's probabilities (n, K) for them."""
     if classifier.threshold is None:
-        return evaluate_multiclass(part.y, probabilities)
-    return evaluate_predictions(part.y, probabilities[:, 1], classifier.threshold)
+        return evaluate_multiclass(y, probabilities)
+    return evaluate_predictions(y, probabilities[:, 1], classifier.threshold)
 
 
 def table_rows(classifier: Classifier, table: Table) -> list[dict[str, float | str | None]]:

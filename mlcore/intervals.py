@@ -23,7 +23,7 @@ from mlcore.special import critical_value, two_sided
 from mlcore.split import splitmix64
 
 BootstrapMetric = Literal["roc_auc", "log_loss", "brier", "accuracy", "f1"]
-_BLOCK = 1_000_000
+_BLOCK = 250_000
 _FEWEST = 20
 
 
@@ -170,19 +170,33 @@ def bootstrap(
     settings = settings or BootstrapSettings()
     rows = probable(y, p, weights)
     measure = _measure(metric, rows, settings.threshold)
-    found = np.concatenate([measure(counts) for counts in _resamples(len(rows.y), settings)])
-    found = found[~np.isnan(found)]
+    found = np.concatenate([measure(counts) for counts in resamples(len(rows.y), settings)])
+    low, high = percentile_ends(found, settings.level)
     value = float(measure(np.ones((1, len(rows.y))))[0])
-    low: float | None = None
-    high: float | None = None
-    if len(found) >= _FEWEST:
-        tail = (1 - settings.level) / 2
-        low, high = (float(end) for end in np.quantile(found, (tail, 1 - tail)))
     return IntervalReport(metric, None if math.isnan(value) else value, low, high, "bootstrap")
 
 
-def _resamples(n: int, settings: BootstrapSettings) -> Iterator[FloatArray]:
-    """Blocks of multinomial counts (resamples, n); draw i of resample r hashes r n + i."""
+def percentile_ends(found: FloatArray, level: float) -> tuple[float | None, float | None]:
+    """The ends between which a share ``level`` of the resampled values lies, NaN left out.
+
+    >>> percentile_ends(np.arange(101.0), 0.5), percentile_ends(np.full(101, np.nan), 0.5)
+    ((25.0, 75.0), (None, None))
+    """
+    found = found[~np.isnan(found)]
+    if len(found) < _FEWEST:
+        return None, None
+    tail = (1 - level) / 2
+    low, high = np.quantile(found, (tail, 1 - tail)).tolist()
+    return low, high
+
+
+def resamples(n: int, settings: BootstrapSettings) -> Iterator[FloatArray]:
+    """Blocks of multinomial counts (resamples, n); draw i of resample r hashes r n + i.
+
+    >>> (counts,) = resamples(5, BootstrapSettings(resamples=20))
+    >>> counts[0]
+    array([0., 1., 1., 3., 0.])
+    """
     size = max(1, _BLOCK // n)
     for first in range(0, settings.resamples, size):
         rows = min(size, settings.resamples - first)
@@ -200,13 +214,13 @@ Measure = Callable[[FloatArray], FloatArray]
 def _measure(metric: str, rows: Scored, threshold: float) -> Measure:
     """The metric of every row of a matrix of counts, NaN where it is undefined."""
     if metric == "roc_auc":
-        return _auc_of(rows)
+        return area_of(rows)
     y, p, weights = rows
     positive = p >= threshold
     if metric == "f1":
         twice = 2.0 * weights * (positive & (y == 1))
         below = weights * (positive.astype(np.float64) + y)
-        return lambda counts: _over(counts @ twice, counts @ below, 0.0)
+        return lambda counts: over(counts @ twice, counts @ below, 0.0)
     kept = np.clip(np.where(y == 1, p, 1 - p), EPS, None)
     values = {
         "accuracy": (positive == (y == 1)).astype(np.float64),
@@ -217,10 +231,16 @@ def _measure(metric: str, rows: Scored, threshold: float) -> Measure:
         known = ", ".join(["roc_auc", "f1", *values])
         raise DataError(f"no bootstrap for the metric {metric!r}; use {known}")
     worth = weights * values[metric]
-    return lambda counts: _over(counts @ worth, counts @ weights, np.nan)
+    return lambda counts: over(counts @ worth, counts @ weights, np.nan)
 
 
-def _auc_of(rows: Scored) -> Measure:
+def area_of(rows: Scored) -> Measure:
+    """The area under the ROC curve of every row of a matrix of counts, NaN for one class alone.
+
+    >>> rows = scored([0, 1, 1], [0.2, 0.1, 0.7])
+    >>> area_of(rows)(np.array([[1.0, 1.0, 1.0], [1.0, 0.0, 2.0]]))
+    array([0.5, 1. ])
+    """
     order = np.argsort(rows.scores, kind="stable")
     starts = group_starts(rows.scores[order])
     positive = (rows.weights * rows.y)[order]
@@ -231,12 +251,17 @@ def _auc_of(rows: Scored) -> Measure:
         P = np.add.reduceat(drawn * positive, starts, axis=1)
         N = np.add.reduceat(drawn * negative, starts, axis=1)
         won = np.sum(P * (np.cumsum(N, axis=1) - N / 2), axis=1)
-        return _over(won, P.sum(axis=1) * N.sum(axis=1), np.nan)
+        return over(won, P.sum(axis=1) * N.sum(axis=1), np.nan)
 
     return area
 
 
-def _over(top: FloatArray, bottom: FloatArray, otherwise: float) -> FloatArray:
+def over(top: FloatArray, bottom: FloatArray, otherwise: float) -> FloatArray:
+    """top / bottom, and ``otherwise`` where the bottom is 0.
+
+    >>> over(np.array([1.0, 2.0]), np.array([4.0, 0.0]), 0.0)
+    array([0.25, 0.  ])
+    """
     return np.divide(top, bottom, out=np.full_like(top, otherwise), where=bottom > 0)
 
 

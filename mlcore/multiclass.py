@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mlcore.arrays import EPS, FloatArray, IntArray, floats
+from mlcore.arrays import FloatArray, IntArray, floats
 from mlcore.errors import DataError
 from mlcore.ranking import roc_auc
-from mlcore.scored import checked_weights, class_numbers
+from mlcore.scored import checked_weights, class_numbers, row_log_loss
 
 
 @dataclass(frozen=True)
@@ -170,8 +170,7 @@ def _off(share: FloatArray) -> float:
 
 
 def _log_loss(labels: IntArray, probabilities: FloatArray, weights: FloatArray) -> float:
-    own = np.clip(probabilities[np.arange(len(labels)), labels], EPS, 1.0 - EPS)
-    return float(np.average(-np.log(own), weights=weights))
+    return float(np.average(row_log_loss(labels, probabilities), weights=weights))
 
 
 def _brier(labels: IntArray, probabilities: FloatArray, weights: FloatArray) -> float:

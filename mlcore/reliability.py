@@ -17,7 +17,9 @@ from mlcore.arrays import FloatArray, IntArray
 from mlcore.errors import DataError
 from mlcore.intervals import wilson
 from mlcore.logistic_line import fit_line, fit_shift
+from mlcore.loss import sigmoid
 from mlcore.scored import Scored, logit, probable
+from mlcore.special import critical_value
 
 Binning = Literal["width", "mass"]
 
@@ -57,6 +59,18 @@ class CalibrationReport:
     slope: float | None
     intercept: float | None
     in_the_large: float | None
+
+
+@dataclass(frozen=True)
+class CalibrationIntervals:
+    """The slope and the intercept in the large of ``CalibrationReport``, each with its interval."""
+
+    slope: float
+    slope_low: float
+    slope_high: float
+    in_the_large: float
+    in_the_large_low: float
+    in_the_large_high: float
 
 
 @dataclass(frozen=True)
@@ -141,6 +155,43 @@ def calibration_line(
         intercept=None if line is None else line.intercept,
         in_the_large=fit_shift(x, rows.y, rows.weights),
     )
+
+
+def calibration_intervals(
+    y: ArrayLike, p: ArrayLike, level: float = 0.95
+) -> CalibrationIntervals | None:
+    """Wald intervals of the calibration line: slope 1 and intercept in the large 0 are calibrated.
+
+    With x = logit(p), z the fitted logits and v = sigmoid(z) sigmoid(-z), the variance of the slope
+    is 1 / sum v (x - xbar)^2 (xbar weighted by v), and that of the intercept at slope 1 is
+    1 / sum v. None where no finite line exists; see ``calibration_line``.
+
+    >>> y, p = [0, 0, 0, 1, 0, 1, 1, 1] * 10, ([0.25] * 4 + [0.75] * 4) * 10
+    >>> found = calibration_intervals(y, p)
+    >>> [round(end, 2) for end in (found.slope_low, found.slope_high)]
+    [0.54, 1.46]
+    """
+    rows = probable(y, p)
+    x = logit(rows.scores)
+    line, shift = fit_line(x, rows.y, rows.weights), fit_shift(x, rows.y, rows.weights)
+    if line is None or shift is None:
+        return None
+    v = _curvature(line.slope * x + line.intercept)
+    spread = float(v @ (x - float(v @ x) / float(v.sum())) ** 2)
+    z = critical_value(level)
+    slope_reach, shift_reach = z / spread**0.5, z / float(_curvature(x + shift).sum()) ** 0.5
+    return CalibrationIntervals(
+        slope=line.slope,
+        slope_low=line.slope - slope_reach,
+        slope_high=line.slope + slope_reach,
+        in_the_large=shift,
+        in_the_large_low=shift - shift_reach,
+        in_the_large_high=shift + shift_reach,
+    )
+
+
+def _curvature(z: FloatArray) -> FloatArray:
+    return sigmoid(z) * sigmoid(-z)
 
 
 def brier_decomposition(

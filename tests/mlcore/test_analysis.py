@@ -31,6 +31,7 @@ PARTS = {
     "worst_rows",
     "reliability",
     "calibration",
+    "calibration_intervals",
     "brier",
     "thresholds",
 }
@@ -86,6 +87,14 @@ def test_a_single_positive_row_has_an_area_without_an_interval() -> None:
     area = result.analysis.intervals[1]
     assert (area.name, area.value) == ("roc_auc", result.validation.roc_auc)
     assert (area.low, area.high) == (None, None)
+
+
+def test_the_calibration_line_has_intervals(trained: TrainingResult) -> None:
+    line, found = trained.analysis.calibration, trained.analysis.calibration_intervals
+    assert line is not None
+    assert found is not None
+    assert (found.slope, found.in_the_large) == (line.slope, line.in_the_large)
+    assert found.slope_low < found.slope < found.slope_high
 
 
 def test_the_worst_rows_are_named_by_their_line(trained: TrainingResult) -> None:

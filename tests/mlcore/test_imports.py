@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -13,6 +14,7 @@ HEAVY = ("urllib.request", "http.client", "zipfile", "tempfile", "difflib", "mul
 FILES = {"os", "pathlib", "tempfile", "shutil"}
 CLOCKS = {"time", "datetime"}
 CHANCE = {"random", "secrets", "numpy.random"}
+TRAINING = ("training", "analysis", "solvers", "path", "from_sklearn")
 FOREIGN = ("django", "rest_framework", "sklearn", "scipy", "pandas", "polars")
 
 
@@ -37,6 +39,35 @@ def test_its_main_names_work_where_nothing_else_can_be_imported() -> None:
     names = "LogisticModel, TrainingSpec, load, read_csv, save, train"
     loaded = modules_after(f"{blocked}; from mlcore import {names}; import mlcore.tracking")
     assert {"mlcore.model", "mlcore.training", "mlcore.tracking"} <= loaded
+
+
+def test_what_serves_loads_nothing_that_trains() -> None:
+    loaded = modules_after("from mlcore import load, artifact; import mlcore.run_training")
+    assert "mlcore.bundle" in loaded
+    assert not loaded & {f"mlcore.{name}" for name in TRAINING}
+
+
+def test_type_checkers_and_the_process_find_a_name_in_the_same_module() -> None:
+    (block,) = [
+        node
+        for node in ast.parse(Path(mlcore.__file__).read_text("utf-8")).body
+        if isinstance(node, ast.If)
+    ]
+    imports = [node for node in block.body if isinstance(node, ast.ImportFrom)]
+    told = {alias.name: node.module for node in imports for alias in node.names}
+    assert told == {name: f"mlcore.{module}" for name, module in mlcore._HOMES.items()}
+    assert {*told, "model_card"} == {*mlcore.__all__}
+
+
+def test_no_module_hides_a_name() -> None:
+    """Importing a module sets an attribute of its package, whatever name was there."""
+    modules = {path.stem for path in Path(mlcore.__file__).parent.glob("*.py")}
+    assert modules & {*mlcore._HOMES} == set()
+    assert not isinstance(mlcore.model_card, ModuleType)
+
+
+def test_names_can_be_completed_before_they_are_loaded() -> None:
+    assert {*mlcore.__all__} <= {*dir(mlcore)}
 
 
 def importers_of(names: set[str]) -> set[str]:

@@ -16,10 +16,10 @@ from mlcore import DataError, Table
 from mlcore.intervals import (
     BootstrapMetric,
     BootstrapSettings,
-    _resamples,
     bootstrap,
     delong,
     delong_comparison,
+    resamples,
     wilson,
 )
 from mlcore.metrics import evaluate_predictions
@@ -115,7 +115,7 @@ def test_a_resample_is_the_metric_of_copied_rows(metric: str, *, weighted: bool)
     settings = BootstrapSettings(resamples=40, seed=3, threshold=0.4)
     found = bootstrap(y, p, metric, weights=weights, settings=settings)  # type: ignore[arg-type]
     values = []
-    for counts in np.concatenate(list(_resamples(len(y), settings))).astype(int):
+    for counts in np.concatenate(list(resamples(len(y), settings))).astype(int):
         drawn = np.repeat(np.arange(len(y)), counts)
         kept = None if weights is None else weights[drawn]
         values.append(getattr(evaluate_predictions(y[drawn], p[drawn], 0.4, kept), metric))
@@ -127,7 +127,7 @@ def test_a_resample_is_the_metric_of_copied_rows(metric: str, *, weighted: bool)
 
 
 def test_counts_are_multinomial() -> None:
-    counts = np.concatenate(list(_resamples(7, BootstrapSettings(resamples=20_000))))
+    counts = np.concatenate(list(resamples(7, BootstrapSettings(resamples=20_000))))
     assert (counts.sum(axis=1) == 7).all()
     assert counts.mean(axis=0) == pytest.approx(np.ones(7), abs=0.03)
     assert counts.var(axis=0) == pytest.approx(np.full(7, 6 / 7), abs=0.05)
@@ -136,15 +136,15 @@ def test_counts_are_multinomial() -> None:
 
 
 def test_the_draws_are_fixed_for_ever() -> None:
-    (counts,) = _resamples(5, BootstrapSettings(resamples=20, seed=7))
+    (counts,) = resamples(5, BootstrapSettings(resamples=20, seed=7))
     assert counts[:2].tolist() == [[0.0, 1.0, 1.0, 3.0, 0.0], [2.0, 0.0, 1.0, 1.0, 1.0]]
 
 
 def test_blocks_do_not_change_the_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = BootstrapSettings(resamples=50)
-    whole = np.concatenate(list(_resamples(9, settings)))
+    whole = np.concatenate(list(resamples(9, settings)))
     monkeypatch.setattr("mlcore.intervals._BLOCK", 60)
-    blocks = list(_resamples(9, settings))
+    blocks = list(resamples(9, settings))
     assert len(blocks) == 9
     np.testing.assert_array_equal(np.concatenate(blocks), whole)
 

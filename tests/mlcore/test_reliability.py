@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import statsmodels.api as sm
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +15,7 @@ from mlcore import DataError
 from mlcore.intervals import wilson
 from mlcore.reliability import (
     brier_decomposition,
+    calibration_intervals,
     calibration_line,
     expected_calibration_error,
     reliability,
@@ -152,3 +154,23 @@ def test_there_is_no_line_through_separated_rows() -> None:
 def test_it_refuses(call: Callable[[], Any], message: str) -> None:
     with pytest.raises(DataError, match=message):
         call()
+
+
+@pytest.mark.parametrize("slope", [0.5, 1.0, 2.0])
+def test_the_intervals_of_the_line_are_those_of_a_logistic_regression(slope: float) -> None:
+    rng = np.random.default_rng(11)
+    x = rng.normal(size=300)
+    y = (rng.random(300) < 1 / (1 + np.exp(-slope * x - 0.3))).astype(np.float64)
+    found = calibration_intervals(y, 1 / (1 + np.exp(-x)))
+    assert found is not None
+    whole = sm.Logit(y, sm.add_constant(x)).fit(disp=0, tol=1e-12)
+    assert (found.slope_low, found.slope_high) == pytest.approx(tuple(whole.conf_int()[1]))
+    shifted = sm.GLM(y, np.ones(300), family=sm.families.Binomial(), offset=x).fit(tol=1e-12)
+    known = tuple(shifted.conf_int()[0])
+    assert (found.in_the_large_low, found.in_the_large_high) == pytest.approx(known)
+    assert found.slope_low < found.slope < found.slope_high
+
+
+@pytest.mark.parametrize("y", [[0.0, 0.0, 1.0, 1.0], [1.0, 1.0, 1.0, 1.0]])
+def test_no_interval_where_no_line_can_be_fitted(y: list[float]) -> None:
+    assert calibration_intervals(y, [0.1, 0.2, 0.8, 0.9]) is None
