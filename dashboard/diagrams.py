@@ -88,6 +88,25 @@ def interval_axis(limit: float) -> SafeString:
     )
 
 
+def share_interval(row: Any, low: float, whole: float) -> str:
+    """A share with its interval on an axis from `low` to 1; the dashed line is the share of all."""
+    scale = (WIDTH - 2 * EDGE) / (1.0 - low)
+    start, at, end, reference = (
+        EDGE + scale * (max(share, low) - low)
+        for share in (row.accuracy_low, row.accuracy, row.accuracy_high, whole)
+    )
+    body = format_html(
+        '<path class="c-grid" d="M0 {0}H{1}"/><path class="c-mark" d="M{2} 0V{3}"/>'
+        '<g class="s1"><path class="c-line" d="M{4} {0}H{5}"/>'
+        '<circle class="c-fill" cx="{6}" cy="{0}" r="4"/></g>',
+        *(MIDDLE, WIDTH, f"{reference:.1f}", HEIGHT),
+        *(f"{start:.1f}", f"{end:.1f}", f"{at:.1f}"),
+    )
+    ends = f"from {formats.percent(row.accuracy_low)} to {formats.percent(row.accuracy_high)}"
+    title = formats.percent(row.accuracy)
+    return svg((WIDTH, HEIGHT), title=title, description=ends, body=body, css="forest")
+
+
 def effect(found: Mapping[str, float], low: float, high: float) -> str:
     """A bar from zero with its interval, on an axis from `low` to `high` that all rows share."""
     value = finite_or_none(found["log_loss_increase"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -12,85 +12,14 @@ from dashboard import formats
 from dashboard.presenters import model
 from endpoints.models import Endpoint
 from endpoints.models.endpoint import EndpointQuerySet, Scope, refuse_reserved_slug
-from endpoints.services.lifecycle import MIN_REASON
+from endpoints.services.words import LONGEST_NOTE
 from mlcore.classifier import Classifier
 from mlcore.schema import Column
 
 NEW_ENDPOINT = "+"
 EVERY_ENDPOINT = "*"
 MOST_FIELDS, FIRST_FIELDS = 20, 8
-KEPT = "Kept for ever with your name and the time."
-CAUSES = {
-    "Bad predictions": "Bad predictions",
-    "More errors than before": "More errors than before",
-    "Slower than before": "Slower than before",
-    "other": "Other, as written below",
-}
 LIFETIMES = {"0": "Never", "30": "In 30 days", "90": "In 90 days", "365": "In a year"}
-
-
-class ReviewForm(forms.Form):
-    """The hidden fields say what the person saw; if that is no longer so, nothing is changed."""
-
-    to = forms.CharField(widget=forms.HiddenInput)
-    seen_status = forms.CharField(widget=forms.HiddenInput)
-    expected_production = forms.IntegerField(widget=forms.HiddenInput)
-    reason = forms.CharField(
-        label="Reason",
-        min_length=MIN_REASON,
-        max_length=2_000,
-        widget=forms.Textarea(attrs={"rows": 3}),
-        help_text=f"At least {MIN_REASON} characters. {KEPT}",
-        error_messages={
-            "required": f"Say why, in at least {MIN_REASON} characters.",
-            "min_length": f"Say why, in at least {MIN_REASON} characters.",
-        },
-    )
-
-    @property
-    def full_reason(self) -> str:
-        return str(self.cleaned_data["reason"])
-
-
-class StageForm(ReviewForm):
-    reason = forms.CharField(
-        label="Reason",
-        required=False,
-        max_length=2_000,
-        widget=forms.Textarea(attrs={"rows": 3}),
-        help_text=f"What should the approver know? {KEPT}",
-    )
-
-
-class RollBackForm(ReviewForm):
-    """Rolling back must be quick: a cause is chosen already, words are optional."""
-
-    cause = forms.ChoiceField(
-        label="Why?", choices=CAUSES.items(), widget=forms.RadioSelect, initial="Bad predictions"
-    )
-    reason = forms.CharField(
-        label="In your words",
-        required=False,
-        max_length=2_000,
-        widget=forms.Textarea(attrs={"rows": 2}),
-        help_text=KEPT,
-    )
-    field_order = ("cause", "reason")
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        if cleaned.get("cause") == "other" and len(cleaned.get("reason", "").strip()) < MIN_REASON:
-            self.add_error("reason", f"Say why, in at least {MIN_REASON} characters.")
-        return cleaned
-
-    @property
-    def full_reason(self) -> str:
-        cause, words = self.cleaned_data["cause"], self.cleaned_data["reason"].strip()
-        parts = [words] if cause == "other" else [cause, words]
-        return ": ".join(part for part in parts if part)
-
-
-FORMS: Mapping[str, type[ReviewForm]] = {"stage": StageForm, "roll_back": RollBackForm}
 
 
 class RegisterForm(forms.Form):
@@ -108,7 +37,7 @@ class RegisterForm(forms.Form):
     note = forms.CharField(
         label="Note",
         required=False,
-        max_length=2_000,
+        max_length=LONGEST_NOTE,
         widget=forms.Textarea(attrs={"rows": 2}),
         help_text="What is special about this version?",
     )
@@ -157,18 +86,21 @@ class KeyForm(forms.Form):
     endpoint = forms.ChoiceField(label="Works at")
     scopes = forms.MultipleChoiceField(
         label="May",
-        choices=Scope.choices,
         widget=forms.CheckboxSelectMultiple,
         initial=[Scope.PREDICT, Scope.FEEDBACK],
+        error_messages={"required": "Choose what the key may do."},
     )
     days = forms.ChoiceField(label="Expires", choices=LIFETIMES.items())
 
-    def __init__(self, *args: Any, endpoints: EndpointQuerySet, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, endpoints: EndpointQuerySet, scopes: Sequence[Scope], **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.endpoints = {endpoint.slug: endpoint for endpoint in endpoints}
         choices = [(slug, endpoint.name) for slug, endpoint in self.endpoints.items()]
-        field: Any = self.fields["endpoint"]
-        field.choices = [(EVERY_ENDPOINT, "Every endpoint"), *choices]
+        fields: Any = self.fields
+        fields["endpoint"].choices = [(EVERY_ENDPOINT, "Every endpoint"), *choices]
+        fields["scopes"].choices = [(scope.value, scope.label) for scope in scopes]
 
     @property
     def chosen(self) -> Endpoint | None:
@@ -178,15 +110,6 @@ class KeyForm(forms.Form):
     def lifetime(self) -> timedelta | None:
         days = int(self.cleaned_data["days"])
         return timedelta(days=days) if days else None
-
-
-class MomentForm(forms.Form):
-    at = forms.DateTimeField(
-        label="What was in production at",
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
-        input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d"],
-        error_messages={"invalid": "Write a date and time such as 2026-03-01 10:00."},
-    )
 
 
 class RowForm(forms.Form):

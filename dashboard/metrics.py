@@ -132,6 +132,15 @@ def direction(name: str) -> int:
 
 def delta(name: str, change: float | None) -> str:
     """A difference: its colour and word follow the metric's direction, its arrow the sign."""
+    return _difference(name, change, direction(name), "sr-only")
+
+
+def judged(name: str, change: float | None, way: int) -> str:
+    """A difference with its word to be read by all; `way` is +1 where higher is better, -1 lower."""
+    return _difference(name, change, way, "word")
+
+
+def _difference(name: str, change: float | None, way: int, word_class: str) -> str:
     if change is None:
         return formats.MISSING
     base = base_name(name)
@@ -139,13 +148,14 @@ def delta(name: str, change: float | None) -> str:
     text = formats.signed(change, unit)
     if text[0] not in f"+{formats.MINUS}":
         return format_html('<span class="delta">{}</span>', text)
-    tone = {1: "better", -1: "worse", 0: "neutral"}[direction(name) * (1 if change > 0 else -1)]
+    tone = {1: "better", -1: "worse", 0: "neutral"}[way * (1 if change > 0 else -1)]
     word = "" if tone == "neutral" else f" {tone}"
     return format_html(
         '<span class="delta delta-{}"><span aria-hidden="true">{}</span> {}'
-        '<span class="sr-only">{}</span></span>',
+        '<span class="{}">{}</span></span>',
         tone,
         "▲" if change > 0 else "▼",
         text,
+        word_class,
         word,
     )

@@ -6,13 +6,16 @@ from django.urls import path
 
 from dashboard.views import (
     account,
+    cards,
     compare,
     endpoint,
     home,
     predictions,
     review,
     runs,
+    timeline,
     try_,
+    uploads,
     versions,
 )
 
@@ -27,8 +30,16 @@ urlpatterns = [
     path("", home.home, name="home"),
     path(ENDPOINT, endpoint.endpoint, name="endpoint"),
     path(f"{ENDPOINT}versions/", versions.versions, name="versions"),
+    path(f"{ENDPOINT}versions/download/", timeline.download, name="timeline_csv"),
+    path(f"{ENDPOINT}versions/upload/", uploads.upload, name="upload"),
     path(VERSION, versions.version, name="version"),
     path(f"{VERSION}review/", review.review_change, name="review"),
+    path(f"{VERSION}card/", cards.show_card, name="card"),
+    path(f"{VERSION}card/edit/", cards.edit_card, name="card_edit"),
+    path(f"{VERSION}summary/", cards.show_summary, name="summary"),
+    path(f"{VERSION}summary.md", cards.download_summary, name="summary_md"),
+    path(f"{VERSION}evaluate/", uploads.evaluate, name="evaluate"),
+    path(f"{VERSION}bundle/", uploads.bundle, name="bundle"),
     path(PREDICTIONS, predictions.predictions, name="predictions"),
     path(f"{PREDICTIONS}download/", predictions.download, name="predictions_csv"),
     path(f"{PREDICTIONS}<uuid:request_id>/", predictions.prediction, name="prediction"),

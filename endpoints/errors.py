@@ -84,6 +84,14 @@ class InvalidData(DomainError):
     title = "The data cannot be used"
 
 
+class InvalidBundle(DomainError):
+    """A model that somebody hands over and that cannot be kept."""
+
+    code = "invalid_bundle"
+    status = 422
+    title = "The bundle cannot be registered"
+
+
 class NoModel(DomainError):
     code = "no_model"
     status = 503

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import django_filters
 from django import forms
@@ -12,7 +13,7 @@ from django.db.models import Q
 from endpoints.models import Experiment, PredictionRequest, Run
 from endpoints.models.prediction import PredictionRequestQuerySet, Source
 from endpoints.models.run import RunQuerySet, RunState
-from endpoints.services.training import SOLVER_NAMES
+from endpoints.services.words import SOLVER_NAMES
 
 SOLVERS = tuple(SOLVER_NAMES.items())
 LARGEST_INTEGER = 2**31 - 1
@@ -29,16 +30,18 @@ class IntegerFilter(django_filters.Filter):
 
 class RunFilter(django_filters.FilterSet):
     q = django_filters.CharFilter(method="search", label="Search")
-    experiment = django_filters.ChoiceFilter(
-        field_name="experiment__name",
-        choices=lambda: list(Experiment.objects.values_list("name", "name")),
-    )
+    experiment = django_filters.ChoiceFilter(field_name="experiment__name", choices=())
     state = django_filters.ChoiceFilter(choices=RunState.choices)
     solver = django_filters.ChoiceFilter(choices=SOLVERS)
 
     class Meta:
         model = Run
         fields = ("q", "experiment", "state", "solver")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        runs = self.queryset
+        self.filters["experiment"].extra["choices"] = lambda: _experiments_of(runs)
 
     def search(self, runs: RunQuerySet, name: str, text: str) -> RunQuerySet:
         """Look for the text in names, and for an id that starts with it."""
@@ -48,6 +51,12 @@ class RunFilter(django_filters.FilterSet):
             | Q(experiment__name__icontains=text)
             | Q(id__startswith=text.lower())
         )
+
+
+def _experiments_of(runs: RunQuerySet) -> list[tuple[str, str]]:
+    """Offer no name that only runs have which the caller may not see."""
+    found = Experiment.objects.filter(pk__in=runs.order_by().values("experiment"))
+    return list(found.values_list("name", "name"))
 
 
 class PredictionFilter(django_filters.FilterSet):

@@ -17,15 +17,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlcore.bundle import Provenance, decode, encode, probe_answers, probe_rows
-from mlcore.canonical import pack_files, parse_json, unpack_files
+from mlcore.canonical import pack_files, parse_json, require, unpack_files
 from mlcore.canonical import sha256 as sha256_of
 from mlcore.classifier import Classifier
 from mlcore.errors import ArtifactError, DataError, SchemaError
 from mlcore.files import read_file, replace_file, sync
-from mlcore.training import TrainingResult
+
+if TYPE_CHECKING:
+    from mlcore.training import TrainingResult
 
 LARGEST_FILE = 64 * 2**20
 TOLERANCE = 1e-12
@@ -81,10 +83,11 @@ def save_classifier(classifier: Classifier, provenance: Provenance, path: Path) 
     return sha256_of(model)
 
 
-def copy(bundle: Path, path: Path) -> str:
+def copy(bundle: Path, path: Path, *, largest_document: int = LARGEST_FILE) -> str:
     """Verify a bundle as ``load`` does and write it again, in the other form if you like.
 
     The SHA-256 stays the same; this is how a file that somebody handed over becomes a directory.
+    A stranger's model.json may be given a limit: reading it takes up to 30 times its size.
     ArtifactError as in ``load`` and ``save_classifier``.
 
     >>> from tempfile import mkdtemp
@@ -95,6 +98,10 @@ def copy(bundle: Path, path: Path) -> str:
     True
     """
     files = _contents(bundle)
+    size = len(files["model.json"])
+    require(
+        size <= largest_document, f"model.json has {size} bytes; {largest_document} is the most"
+    )
     _check_both_ways(_verified(files, None)[1])
     _place(files, path)
     return sha256_of(files["model.json"])

@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import math
+import struct
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -64,6 +65,8 @@ class Form(NamedTuple):
 
 
 _DTYPES = ("<f8", "<i4", "<i8")
+_END = struct.Struct("<4s4H2LH")  # the end of a zip: its sixth part is the size of the listing
+_LONGEST_LISTING = 2**16
 
 
 def pack(arrays: Mapping[str, NDArray[Any]]) -> bytes:
@@ -104,9 +107,20 @@ def unpack_files(data: bytes, names: Sequence[str], *, place: str) -> dict[str, 
     No path of the archive is followed, and nothing is unpacked that is larger than the archive.
     ArtifactError, which names ``place``, for any other bytes.
     """
+    _check_listing(data, place)
     files = {name: _unzipped(data, name, most=len(data), place=place) for name in names}
     require(pack_files(files) == data, f"{place} is not in the canonical form")
     return files
+
+
+def _check_listing(data: bytes, place: str) -> None:
+    """Refuse a zip before its listing is parsed, which takes many times the listing's size to hold."""
+    end = data[-_END.size :]
+    whole = len(end) == _END.size and end.startswith(b"PK\x05\x06") and end.endswith(b"\0\0")
+    require(whole, f"{place} is damaged: it does not end as a zip archive does")
+    is_zip64 = data[-_END.size - 20 :].startswith(b"PK\x06\x07")
+    short = not is_zip64 and _END.unpack(end)[5] <= _LONGEST_LISTING
+    require(short, f"{place} is not in the canonical form")
 
 
 def _npy_header(form: Form) -> bytes:
@@ -129,6 +143,7 @@ def unpack(data: bytes, forms: Mapping[str, Form]) -> dict[str, NDArray[Any]]:
     empty = {name: np.zeros(form.shape, form.descr) for name, form in forms.items()}
     expected = len(pack(empty))
     require(len(data) == expected, f"weights.npz has {len(data)} bytes instead of {expected}")
+    _check_listing(data, "weights.npz")
     arrays = {name: _member(data, name, form) for name, form in forms.items()}
     require(pack(arrays) == data, "weights.npz is not in the canonical form")
     return arrays

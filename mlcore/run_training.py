@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mlcore.bundle import Provenance, running_versions
 from mlcore.classifier import Classifier
@@ -14,8 +14,10 @@ from mlcore.model_card import model_card_json
 from mlcore.run_folder import DatasetSpec, ModelReport, RunFolder, json_bytes
 from mlcore.run_names import LONGEST_DATASET
 from mlcore.table import Table, canonical_csv
-from mlcore.training import TrainingResult
 from mlcore.version import __version__
+
+if TYPE_CHECKING:
+    from mlcore.training import TrainingResult
 
 SERIES = (
     "objective",
@@ -56,13 +58,18 @@ class Trained(Protocol):
 
 def params(result: Trained) -> dict[str, object]:
     """The settings that took part: Newton has no learning rate, three classes no threshold."""
-    settings = dict(result.provenance.spec)
-    settings["columns"] = ", ".join(result.classifier.schema.names)
-    idle = ("lr", "momentum", "epochs") if settings["solver"] == "newton" else ()
-    if result.classifier.threshold is None:
+    return settings_of(result.classifier, result.provenance.spec)
+
+
+def settings_of(classifier: Classifier, spec: Mapping[str, Any]) -> dict[str, object]:
+    """The same of any classifier and the spec that its bundle holds."""
+    settings = dict(spec)
+    settings["columns"] = ", ".join(classifier.schema.names)
+    idle = ("lr", "momentum", "epochs") if settings.get("solver") == "newton" else ()
+    if classifier.threshold is None:
         idle = (*idle, "threshold", "positive", "calibration")
     else:
-        settings["threshold_value"] = result.classifier.threshold
+        settings["threshold"] = classifier.threshold
     return {name: value for name, value in settings.items() if name not in idle}
 
 
@@ -76,8 +83,13 @@ def metrics(result: Trained) -> Iterator[tuple[str, int, float]]:
             value = getattr(row, name, None)
             if value is not None:
                 yield f"epoch_{name}", row.number, value
+    yield from summary({"train": result.train.as_dict(), "validation": result.validation.as_dict()})
+
+
+def summary(reports: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, int, float]]:
+    """The points of the two reports, as a bundle holds them."""
     for part in ("train", "validation"):
-        for name, value in getattr(result, part).as_dict().items():
+        for name, value in reports[part].items():
             if isinstance(value, int | float) and not isinstance(value, bool):
                 yield f"{part}_{name}", 0, value
 

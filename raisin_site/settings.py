@@ -25,8 +25,11 @@ RAISIN_HOME = Path(env.str("RAISIN_HOME", default=str(BASE_DIR / "var"))).resolv
 RAISIN_URL = env.str("RAISIN_URL", default="http://127.0.0.1:8000").rstrip("/")
 RAISIN_CSV = env.str("RAISIN_CSV", default="")
 RAISIN_MAX_BODY_BYTES = env.int("RAISIN_MAX_BODY_BYTES", default=1_048_576)
+RAISIN_MAX_UPLOAD_BYTES = env.int("RAISIN_MAX_UPLOAD_BYTES", default=4_194_304)
 RAISIN_MAX_ROWS = env.int("RAISIN_MAX_ROWS", default=1_000)
 RAISIN_LOGIN_LINK_SECONDS = env.int("RAISIN_LOGIN_LINK_SECONDS", default=3_600)
+RAISIN_WEBHOOK_PRIVATE_NETWORKS = env.bool("RAISIN_WEBHOOK_PRIVATE_NETWORKS", default=False)
+RAISIN_SECOND_PERSON = env.bool("RAISIN_SECOND_PERSON", default=False)
 RAISIN_HTTPS = env.bool("RAISIN_HTTPS", default=RAISIN_URL.startswith("https://"))
 
 # --- Core -------------------------------------------------------------------------------------

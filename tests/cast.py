@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import Group, Permission, User
 
 from endpoints.models import (
     AlgorithmVersion,
@@ -25,13 +25,13 @@ from endpoints.models import (
     Status,
     Tag,
 )
-from endpoints.models.endpoint import Scope
 from endpoints.models.run import new_run_id
+from endpoints.roles import ROLES
 from endpoints.services import catalog, keys, lifecycle, serving
 from endpoints.services.access import Caller
-from endpoints.services.lifecycle import Decision
 from endpoints.services.serving import Answer, Question, Row
 from endpoints.services.training import TrainingJob, run_training
+from endpoints.services.transitions import Decision
 from mlcore.datasets import synthetic_raisin
 from mlcore.table import Table
 from mlcore.training import TrainingSpec
@@ -41,21 +41,33 @@ THEN = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 REASON = "the best of the candidates"
 SYSTEM = Caller(system="dana")
 
-ANALYST = ("view_inputs", "try_endpoint")
-SCIENTIST = (*ANALYST, "add_run", "add_endpoint", "register_version", "stage_version")
-APPROVER = (*ANALYST, "promote_version", "rollback_endpoint", "archive_version", "stage_version")
+VIEWER = ROLES["viewer"]
+ANALYST = (*ROLES["analyst"], "view_inputs")
+SCIENTIST = (*ROLES["scientist"], "view_inputs")
+APPROVER = (*ROLES["approver"], "view_inputs")
+DEVELOPER = ROLES["developer"]
 
 
-def person(name: str, permissions: tuple[str, ...] = ()) -> User:
+def person(name: str, permissions: tuple[str, ...] = VIEWER) -> User:
+    """Return a user with a role's permissions, given one by one: a flushed database has no groups."""
     user = User.objects.create_user(name, password=name)
     ours = Permission.objects.filter(content_type__app_label="endpoints")
     user.user_permissions.set(ours.filter(codename__in=permissions))
     return user
 
 
+def role(name: str) -> Group:
+    """Return the group of a role, made again where a flushed database has lost it."""
+    group, _ = Group.objects.get_or_create(name=name)
+    ours = Permission.objects.filter(content_type__app_label="endpoints")
+    group.permissions.set(ours.filter(codename__in=ROLES[name]))
+    return group
+
+
 def new_key(user: User, **facts: Any) -> tuple[ApiKey, str]:
-    """Return a key and its text. Facts: scopes (all of them by default), endpoint, expires_at."""
-    defaults = {"name": "tests", "scopes": Scope.values, "endpoint": None, "now": THEN}
+    """Return a key and its text. Facts: scopes (all that its maker has), endpoint, expires_at."""
+    scopes = keys.scopes_for(Caller(user=user))
+    defaults = {"name": "tests", "scopes": scopes, "endpoint": None, "now": THEN}
     return keys.create(user=user, **defaults | facts)
 
 

@@ -1,4 +1,4 @@
-"""The cast as fixtures: dana trains, alex approves, ana analyses, dev has a key, eve no rights."""
+"""The cast as fixtures: dana trains, alex approves, ana analyses, dev has a key, eve may only look."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def eve(db: None) -> User:
 
 @pytest.fixture
 def dev(db: None) -> User:
-    return cast.person("dev")
+    return cast.person("dev", cast.DEVELOPER)
 
 
 @pytest.fixture

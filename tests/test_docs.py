@@ -1,8 +1,9 @@
-"""Every setting, command, error code and URL name stands in docs/."""
+"""Every setting, command, error code and URL name stands in docs/; what is to be pasted can be."""
 
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -88,6 +89,16 @@ def cell_codes() -> list[str]:
 @pytest.mark.parametrize("code", cell_codes())
 def test_every_cell_code_is_documented(code: str, docs: str) -> None:
     assert f"`{code}`" in docs
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))])
+def test_every_shell_example_can_be_pasted(page: Path) -> None:
+    """Run nothing; an odd quote would leave the reader's shell waiting for more."""
+    for example in re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL):
+        read = subprocess.run(
+            ["bash", "-n"], input=example, text=True, capture_output=True, check=False
+        )
+        assert read.returncode == 0, read.stderr
 
 
 @pytest.mark.parametrize("name", url_names())

@@ -8,9 +8,13 @@ from django.urls import reverse
 
 from dashboard.presenters import snippets
 from endpoints.errors import NoModel
-from endpoints.models import AlgorithmVersion, Feedback, PredictionRequest, Run, StatusChange
+from endpoints.models import AlgorithmVersion, Feedback, PredictionRequest, StatusChange
 from endpoints.models.prediction import Source
-from endpoints.services import demo, serving
+from endpoints.models.run import RunQuerySet
+from endpoints.models.version import AlgorithmVersionQuerySet
+from endpoints.services import access, serving
+from endpoints.services.access import Caller
+from endpoints.services.words import DEMO
 
 TRAIN = ".venv/bin/python manage.py train --data raisin --endpoint raisin"
 
@@ -35,15 +39,16 @@ class _Progress:
     request: PredictionRequest | None
 
 
-def first_steps() -> list[Step]:
+def first_steps(caller: Caller) -> list[Step]:
     """Return the steps, or nothing once all are done: a label needs a prediction, and that a model.
 
     What the demo brought counts for runs and versions, but asking and labelling is for people.
     """
-    labelled = Feedback.objects.exclude(actor_name=demo.NAME).exists()
-    if labelled and Run.objects.finished()[:2].count() == 2:
+    labelled = Feedback.objects.exclude(actor_name=DEMO).exists()
+    runs = access.visible_runs(caller).finished()
+    if labelled and runs[:2].count() == 2:
         return []
-    progress = _progress()
+    progress = _progress(runs, access.visible_versions(caller))
     return [
         _train(progress),
         _compare(progress),
@@ -54,10 +59,11 @@ def first_steps() -> list[Step]:
     ]
 
 
-def _progress() -> _Progress:
-    finished = Run.objects.finished().unarchived().values_list("pk", flat=True)[:2]
-    promoted = StatusChange.objects.into_production().select_related("version__endpoint").first()
-    newest = AlgorithmVersion.objects.unarchived().select_related("endpoint").order_by("-pk")
+def _progress(runs: RunQuerySet, versions: AlgorithmVersionQuerySet) -> _Progress:
+    finished = runs.unarchived().values_list("pk", flat=True)[:2]
+    into = StatusChange.objects.into_production().filter(version__in=versions)
+    promoted = into.select_related("version__endpoint").first()
+    newest = versions.unarchived().select_related("endpoint").order_by("-pk")
     return _Progress(
         finished=list(finished),
         registered=promoted.version if promoted else newest.first(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -28,6 +28,7 @@ class Subject:
     params: Mapping[str, str]
     weights: Mapping[str, float]
     problem: str = ""
+    described: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ class Comparison:
         rows = [
             self._numbers(slot, "", [s.weights.get(slot) for s in self.subjects]) for slot in slots
         ]
-        return sorted(rows, key=lambda row: -row.largest_change)
+        return sorted(rows, key=_size, reverse=True)
 
     @property
     def weights_differ(self) -> bool:
@@ -166,6 +167,12 @@ class Comparison:
         return TextRow(name, tuple(cells), len(known) > 1)
 
 
+def _size(row: NumberRow) -> float:
+    """How far a weight is from the base; one that only some have comes or goes with all that it is."""
+    known = [abs(cell.value) for cell in row.cells if cell.value is not None]
+    return row.largest_change if len(known) == len(row.cells) else max(known, default=0.0)
+
+
 def best_of(values: Iterable[float | None], direction: int) -> float | None:
     """Return the best value of a row; None where there is nothing to choose."""
     known = [value for value in values if value is not None]
@@ -205,6 +212,7 @@ def _subject(
         params=texts,
         weights=weights,
         problem=loaded.problem,
+        described=loaded.described,
     )
 
 
@@ -227,7 +235,7 @@ def param_rows(params: Iterable[Param]) -> list[tuple[str, str | None]]:
 
 
 def param_title(key: str) -> str:
-    known = {"lr": "learning rate", "lambda_": "lambda", "threshold_value": "threshold used"}
+    known = {"lr": "learning rate", "lambda_": "lambda"}
     return known.get(key, key.replace("_", " ").strip())
 
 

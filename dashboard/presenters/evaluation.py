@@ -14,6 +14,7 @@ Numbers = Mapping[str, float]
 SAME = 1e-9
 # Rows left out are judged at this threshold: at another one accuracies cannot be compared.
 HALF = 0.5
+WELL_SPREAD = "as spread out as they should be, as far as these rows can tell"
 
 
 @dataclass(frozen=True)
@@ -95,13 +96,28 @@ def _ends(interval: Report, value: float | None) -> tuple[float | None, float | 
     return interval["low"], interval["high"]
 
 
+def confusion_counts(described: Report, part: str) -> Sequence[Sequence[int]]:
+    """Return how many training or validation rows of each class, a row, got which answer, a column.
+
+    Nothing where the bundle does not say: a model from elsewhere may never have been judged.
+    """
+    counts = described.get("metrics", {}).get(part, {}).get("confusion", ())
+    if isinstance(counts, Mapping):
+        return (counts["tn"], counts["fp"]), (counts["fn"], counts["tp"])
+    return tuple(counts)
+
+
+def class_counts(described: Report, part: str) -> list[int]:
+    """Return how many rows of each class there were, as the confusion counts them."""
+    return [sum(row) for row in confusion_counts(described, part)]
+
+
 def confusion(described: Report, classes: Sequence[str]) -> tuple[ConfusionRow, ...]:
     """Return a row a true class; two classes count as true and false positives and negatives."""
-    measured = described["metrics"]["validation"]
-    counts = measured["confusion"]
-    if isinstance(counts, Mapping):
-        counts = ((counts["tn"], counts["fp"]), (counts["fn"], counts["tp"]))
-    facts = measured.get("per_class") or [{} for _ in classes]
+    counts = confusion_counts(described, "validation")
+    if not counts:
+        return ()
+    facts = described["metrics"]["validation"].get("per_class") or [{} for _ in classes]
     return tuple(
         ConfusionRow(
             name,
@@ -132,17 +148,16 @@ def threshold_chart(report: Report, threshold: float | None) -> LineChart | None
 
 
 def calibration_words(report: Report) -> str:
-    """Say in a sentence what slope and intercept of the calibration line mean."""
-    line = report.get("calibration") or {}
-    slope, shift = line.get("slope"), line.get("in_the_large")
-    if slope is None or shift is None:
+    """Say what the calibration line means, as far as its 95 % intervals can tell."""
+    line = report.get("calibration_intervals")
+    if line is None:
         return ""
-    spread = (
-        "about as spread out as they should be"
-        if 0.8 <= slope <= 1.25
-        else "too extreme"
-        if slope < 1
-        else "too cautious"
-    )
-    level = "" if abs(shift) < 0.1 else f", and on the whole too {'low' if shift > 0 else 'high'}"
+    spread = WELL_SPREAD
+    if line["slope_high"] < 1:
+        spread = "too extreme"
+    elif line["slope_low"] > 1:
+        spread = "too cautious"
+    level = ""
+    if not line["in_the_large_low"] <= 0 <= line["in_the_large_high"]:
+        level = f", and on the whole too {'low' if line['in_the_large'] > 0 else 'high'}"
     return f"The probabilities are {spread}{level}."

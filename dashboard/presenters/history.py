@@ -6,19 +6,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from dashboard.presenters import claims
 from endpoints.models import AlgorithmVersion, Event, Metric, StatusChange
 
 WORDS = {
     "register": "registered",
+    "evaluate": "evaluated",
     "stage": "staged",
+    "request": "promotion requested",
+    "withdraw": "withdrawn to testing",
     "start_test": "put into a test",
     "stop_test": "taken out of the test",
     "promote": "promoted to production",
+    "not_auto_promoted": "not promoted automatically",
     "replace": "archived, replaced by the next version",
     "roll_back": "rolled back to production",
-    "reject": "sent back to testing",
+    "reject": "rejected, back to testing",
     "archive": "archived",
     "restore": "restored to testing",
+    "edit_card": "has a new text on its card",
     "create": "created",
     "change": "changed",
     "pause": "paused",
@@ -35,14 +41,16 @@ class VersionRow:
     version: AlgorithmVersion
     value: float | None
     change: float | None
+    claimed: bool = False
 
 
 @dataclass(frozen=True)
 class Told:
-    """Something that happened, with its verb in words."""
+    """Something that happened, with its verb in words and the gates that it overruled by name."""
 
     what: StatusChange | Event
     words: str
+    overruled: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,23 +61,63 @@ class Moment:
     change: StatusChange | None
 
 
+CSV_HEADER = ("at", "version", "what", "from", "to", "by", "reason", "gates", "overruled")
+
+
 def told(happened: Iterable[StatusChange | Event]) -> list[Told]:
-    return [Told(what, WORDS.get(what.verb, what.verb.replace("_", " "))) for what in happened]
+    return [Told(what, _words(what), _overruled(what)) for what in happened]
+
+
+def csv_row(change: StatusChange) -> tuple[str, ...]:
+    gates = "; ".join(f"{gate['name']}: {gate['verdict']}" for gate in change.gates)
+    return (
+        change.at.isoformat(),
+        change.version.label,
+        change.verb,
+        change.from_status,
+        change.to_status,
+        change.actor_name,
+        change.reason,
+        gates,
+        _overruled(change),
+    )
+
+
+def _words(what: StatusChange | Event) -> str:
+    return WORDS.get(what.verb, what.verb.replace("_", " "))
+
+
+def _overruled(what: StatusChange | Event) -> str:
+    """Return the gates that failed and were overruled, by the names that they had then."""
+    if isinstance(what, Event) or not what.overridden:
+        return ""
+    names = {gate["code"]: gate["name"] for gate in what.gates}
+    return ", ".join(names.get(code, code) for code in what.overridden)
 
 
 def version_rows(
     versions: Iterable[AlgorithmVersion], metric: str, live: AlgorithmVersion | None
 ) -> list[VersionRow]:
-    """Return a row a version; each metric is of the version's own validation rows."""
+    """Return a row a version; each metric is of the version's own validation rows.
+
+    Of an uploaded version that is a claim, unless it was evaluated here: then it is of those rows.
+    """
     listed = list(versions)
-    runs = {version.run_id for version in listed} | ({live.run_id} if live else set())
+    known = {version.pk: version for version in (*listed, *filter(None, [live]))}
+    runs = {version.run_id for version in known.values()}
     found = Metric.objects.filter(run__in=runs, key=f"validation_{metric}")
     values = dict(found.values_list("run_id", "value"))
-    base = values.get(live.run_id) if live else None
+    here = claims.found_here(known.values(), metric)
+    shown = {pk: here.get(pk, values.get(version.run_id)) for pk, version in known.items()}
+    base = shown[live.pk] if live else None
     return [
-        VersionRow(version, value, _change(value, base, is_base=version == live))
+        VersionRow(
+            version,
+            shown[version.pk],
+            _change(shown[version.pk], base, is_base=version == live),
+            claimed=version.run.uploaded and version.pk not in here,
+        )
         for version in listed
-        for value in (values.get(version.run_id),)
     ]
 
 

@@ -1,16 +1,22 @@
-"""What a change of a version's status means: its name, its permission, its consequence in a sentence."""
+"""The moves of a version's life as pages offer them: their names, who may do which now, what stops them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from urllib.parse import urlencode
 
 from django.utils import timezone
 
 from endpoints.errors import InvalidTransition
-from endpoints.models import AlgorithmVersion, Status
-from endpoints.services import gates, lifecycle
-from endpoints.services.access import Need
+from endpoints.models import AlgorithmVersion, Endpoint, PromotionRequest, Status
+from endpoints.services import access, gate_policy, gates, lifecycle
+from endpoints.services.access import Caller, Need
 from endpoints.services.gates import Gate
+from endpoints.services.transitions import TRANSITIONS
+
+SERVING = ("promote", "roll_back")
+"""The verbs that put another version in front of callers."""
 
 
 @dataclass(frozen=True)
@@ -18,103 +24,219 @@ class Move:
     """One verb of the lifecycle as a person does it."""
 
     verb: str
-    need: Need
     action: str
     button: str
     style: str = "button-primary"
+
+    @property
+    def need(self) -> Need:
+        return TRANSITIONS[self.verb].need
+
+    @property
+    def to(self) -> str:
+        return str(TRANSITIONS[self.verb].target)
+
+    @property
+    def query(self) -> str:
+        """The part of the review page's address that names this move."""
+        return urlencode({"to": self.to, "verb": self.verb})
 
 
 MOVES = {
     move.verb: move
     for move in (
-        Move("stage", Need.STAGE, "Stage", "Stage {}"),
-        Move("promote", Need.PROMOTE, "Review promotion", "Promote {} to production"),
-        Move("roll_back", Need.ROLL_BACK, "Roll back", "Roll back to {}"),
-        Move("reject", Need.STAGE, "Send back", "Send {} back to testing"),
-        Move("restore", Need.ARCHIVE, "Restore", "Restore {} to testing"),
-        Move("archive", Need.ARCHIVE, "Archive", "Archive {}", "button-danger"),
+        Move("promote", "Review promotion", "Promote {} to production"),
+        Move("request", "Request promotion", "Request promotion of {}"),
+        Move("stage", "Stage", "Stage {}"),
+        Move("roll_back", "Roll back", "Roll back to {}"),
+        Move("reject", "Reject", "Reject {}"),
+        Move("withdraw", "Withdraw", "Withdraw {}"),
+        Move("restore", "Restore", "Restore {} to testing"),
+        Move("archive", "Archive", "Archive {}", "button-danger"),
     )
 }
+"""The most likely first."""
+
+
+@dataclass(frozen=True)
+class Situation:
+    """A version among the others, and who looks at it; each fact is read when first asked for."""
+
+    version: AlgorithmVersion
+    caller: Caller
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return self.version.endpoint
+
+    @cached_property
+    def live(self) -> AlgorithmVersion | None:
+        return self.endpoint.versions.in_production().select_related("run").first()
+
+    @cached_property
+    def rollback(self) -> AlgorithmVersion | None:
+        """Where a rollback leads; it matters to archived versions alone."""
+        archived = self.version.status == Status.ARCHIVED
+        return lifecycle.rollback_target(self.endpoint) if archived else None
+
+    @cached_property
+    def waiting(self) -> PromotionRequest | None:
+        return self.version.promotion_requests.waiting().first()
+
+    @property
+    def may_reject(self) -> bool:
+        return self.version.status == Status.STAGING and self.may(Need.PROMOTE)
+
+    @property
+    def asked_oneself(self) -> bool:
+        person, waiting = self.caller.person, self.waiting
+        return waiting is not None and person is not None and waiting.requested_by_id == person.pk
+
+    def may(self, need: Need) -> bool:
+        return self.caller.may(need, self.endpoint)
 
 
 @dataclass(frozen=True)
 class Offer:
-    """A move that a version's page offers, and where it leads."""
+    """A move that a version's page offers; `obstacle` says why not now."""
 
     move: Move
-    to: str
+    obstacle: str = ""
 
 
-def offers(version: AlgorithmVersion, rollback: AlgorithmVersion | None) -> list[Offer]:
-    """Return what could be done with the version now, the most likely first."""
-    return [
-        Offer(move, target)
+def offers(case: Situation) -> list[Offer]:
+    """Return what this person may do with the version, first what is possible and most likely.
+
+    What they never may is left out; what is not possible now says why.
+    """
+    suited = (move for move in MOVES.values() if case.may(move.need) and _suits(move, case))
+    found = ((move, _obstacle(move, case)) for move in suited)
+    offered = [Offer(move, obstacle) for move, obstacle in found if obstacle is not None]
+    return sorted(offered, key=lambda offer: bool(offer.obstacle))
+
+
+def _suits(move: Move, case: Situation) -> bool:
+    """Who may reject does not withdraw what another asked for."""
+    return move.verb != "withdraw" or case.asked_oneself or not case.may_reject
+
+
+def _obstacle(move: Move, case: Situation) -> str | None:
+    """Return why the move is not possible now, nothing if it is, None if it is beside the point."""
+    status = case.version.status
+    if move.verb == "promote" and status == Status.TESTING:
+        return "Stage it first."
+    if move.verb == "archive" and status == Status.AB_TESTING:
+        return "Its test must end first."
+    if status not in TRANSITIONS[move.verb].sources:
+        return None
+    if move.verb == "request" and case.waiting:
+        return f"{case.waiting.requested_by_name} has asked already."
+    return _no_rollback(case) if move.verb == "roll_back" else ""
+
+
+def _no_rollback(case: Situation) -> str | None:
+    if case.version == case.rollback:
+        return ""
+    was_live = case.version.status_changes.into_production().exists()
+    if case.rollback is None or not was_live:
+        return None
+    return f"Rolling back leads to {case.rollback.label}."
+
+
+def find(case: Situation, to: str, verb: str) -> Move:
+    """Return the move that is meant, of several the one that this person may do.
+
+    Raises InvalidTransition if no such move starts from the version's status.
+    """
+    wanted = [
+        move
         for move in MOVES.values()
-        if version.status in lifecycle.TRANSITIONS[move.verb].sources
-        and (target := lifecycle.TRANSITIONS[move.verb].target)
-        and (move.verb != "roll_back" or version == rollback)
+        if case.version.status in TRANSITIONS[move.verb].sources
+        and (move.verb == verb if verb else move.to == to)
+        and (move.verb != "roll_back" or case.version == case.rollback)
     ]
+    if not wanted:
+        leads_to = MOVES[verb].to if verb in MOVES else to
+        raise InvalidTransition(_not_from_here(case, verb) or _no_way(case, leads_to))
+    return next((move for move in wanted if case.may(move.need)), wanted[0])
 
 
-def find(version: AlgorithmVersion, to: str, rollback: AlgorithmVersion | None) -> Move:
-    """Return the move that leads the version to this status; raises InvalidTransition."""
-    for offer in offers(version, rollback):
-        if offer.to == to:
-            return offer.move
+def meant(case: Situation, to: str, verb: str) -> Move:
+    """Return the move that a form speaks of, also where the version has moved on meanwhile."""
+    if verb in MOVES:
+        return MOVES[verb]
+    if to not in {move.to for move in MOVES.values()}:
+        access.require(case.caller, Need.PROMOTE, case.endpoint)
+    leading = [move for move in MOVES.values() if move.to == to and move.verb != "roll_back"]
+    if case.version.status != to or not leading:
+        return find(case, to, "")
+    return next((move for move in leading if case.may(move.need)), leading[0])
+
+
+def instead(case: Situation, move: Move) -> Move | None:
+    """Return the other answer to whoever asked for a promotion."""
+    other = {"promote": "reject", "reject": "promote"}.get(move.verb)
+    possible = other is not None and case.may(MOVES[other].need)
+    return MOVES[other] if other and possible and is_possible(case, MOVES[other]) else None
+
+
+def _not_from_here(case: Situation, verb: str) -> str:
+    """Say which statuses the verb starts from, where the version is in another."""
+    if verb not in MOVES or case.version.status in TRANSITIONS[verb].sources:
+        return ""
+    sources = [status.label for status in Status if status in TRANSITIONS[verb].sources]
+    return (
+        f"{case.version.label} is in {case.version.get_status_display().lower()}; "
+        f"“{MOVES[verb].action.lower()}” starts from {' or '.join(sources).lower()}."
+    )
+
+
+def _no_way(case: Situation, to: str) -> str:
+    version = case.version
     if version.status == Status.ARCHIVED and to == Status.PRODUCTION:
-        raise InvalidTransition(_no_way_back(version, rollback))
+        goes_to = f"Rolling back leads to {case.rollback.label}. " if case.rollback else ""
+        return (
+            f"{goes_to}To use {version.label} again, restore it to testing, stage and promote it."
+        )
     names = {str(status.value): str(status.label) for status in Status}
-    raise InvalidTransition(
+    return (
         f"{version.label} is in {version.get_status_display().lower()}; there is no way from there "
         f"to {names[to].lower() if to in names else 'that status'}."
     )
 
 
-def _no_way_back(version: AlgorithmVersion, rollback: AlgorithmVersion | None) -> str:
-    goes_to = f"Roll back leads to {rollback.label}. " if rollback else ""
-    return f"{goes_to}To use {version.label} again, restore it to testing, stage and promote it."
+def is_possible(case: Situation, move: Move) -> bool:
+    return _obstacle(move, case) == ""
 
 
-def evidence(version: AlgorithmVersion, move: Move) -> list[Gate]:
+def evidence(case: Situation, move: Move) -> list[Gate]:
+    """Return the gates to show; who only asks sees them early, but is not the one who approves."""
+    if move.verb == "roll_back":
+        return [gates.smoke_test(case.version)]
+    if move.verb not in ("promote", "request", "stage"):
+        return []
+    found = gates.evaluate(case.version, actor=case.caller, now=timezone.now())
+    return [gate for gate in found if move.verb == "promote" or gate.code != "second_person"]
+
+
+def blocking(case: Situation, move: Move, found: list[Gate]) -> list[Gate]:
+    """Return the gates that stop the move: a broken artefact under any policy, others by policy."""
+    return gate_policy.blocking(case.endpoint, found) if move.verb in SERVING else []
+
+
+def may_overrule(case: Situation, move: Move, blocking: list[Gate]) -> bool:
+    """Say whether the reader may promote all the same."""
+    return move.verb == "promote" and not _is_broken(blocking) and case.may(Need.OVERRIDE)
+
+
+def no_way_round(move: Move, blocking: list[Gate]) -> str:
+    """Say why a reader who may not overrule the gates cannot go on."""
+    if _is_broken(blocking):
+        return "Nobody can overrule that: a model that does not load answers nothing."
     if move.verb == "promote":
-        return gates.evaluate(version)
-    return [gates.smoke_test(version)] if move.verb == "roll_back" else []
+        return "To overrule that needs the permission endpoints.override_gates."
+    return ""
 
 
-def consequence(
-    version: AlgorithmVersion, move: Move, live: AlgorithmVersion | None, rate: int
-) -> str:
-    """Say what will happen. `rate` is the number of requests in the last 24 hours."""
-    name, label = f"“{version.endpoint.name}”", version.label
-    traffic = f" {name} had {rate:,} requests in the last 24 hours." if rate else ""
-    if move.verb in ("promote", "roll_back"):
-        before = f" {live.label} is archived and stays loadable." if live else ""
-        return f"{label} will answer every request to {name} from the next one on.{before}{traffic}"
-    if move.verb == "archive" and version.status == Status.PRODUCTION:
-        return (
-            f"{name} will have no version that answers: callers get the error 503 until one is "
-            f"promoted or rolled back to.{traffic}"
-        )
-    return {
-        "stage": f"{label} will be offered for promotion. Only callers that ask for staging reach it.",
-        "reject": f"{label} will no longer be offered for promotion. Nothing changes for callers.",
-        "restore": f"{label} will be in testing again. Nothing changes for callers.",
-        "archive": f"{label} will be put away. Nothing changes for callers; it can be restored.",
-    }[move.verb]
-
-
-def needs_of(to: str) -> list[Need]:
-    """Return the permissions that lead to this status, any of which is enough; never none."""
-    targets = {move: lifecycle.TRANSITIONS[move.verb].target for move in MOVES.values()}
-    return [move.need for move, target in targets.items() if target == to] or [Need.PROMOTE]
-
-
-def changed_meanwhile(version: AlgorithmVersion) -> str:
-    change = version.status_changes.first()
-    what = f"{version.label} is in {version.get_status_display().lower()} now"
-    if change is None:
-        return f"{what}. Review again."
-    at = timezone.localtime(change.at)
-    return (
-        f"{what}, since {at:%H:%M:%S} ({change.actor_name}), while you were reading. Review again."
-    )
+def _is_broken(blocking: list[Gate]) -> bool:
+    return not gate_policy.can_be_overruled(blocking)

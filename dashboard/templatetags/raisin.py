@@ -10,6 +10,10 @@ from django import template
 from django.utils.html import format_html
 
 from dashboard import charts, diagrams, drawings, formats, metrics
+from dashboard.presenters import gates
+from dashboard.views.shell import caller_of
+from endpoints.models import Endpoint
+from endpoints.services.access import Need
 
 register = template.Library()
 
@@ -33,14 +37,24 @@ FORMATS: dict[str, Callable[..., Any]] = {
 for _name, _show in FORMATS.items():
     register.filter(_name, _show)
 
+
+@register.simple_tag(takes_context=True)
+def may(context: dict[str, Any], need: str, endpoint: Endpoint | None = None) -> bool:
+    """Say whether the reader may do this at the endpoint: the services' rule, not Django's `perms`."""
+    return caller_of(context["request"]).may(Need[need], endpoint)
+
+
 register.simple_tag(drawings.sparkline, name="sparkline")
 register.simple_tag(drawings.spark_bars, name="spark_bars")
 register.simple_tag(drawings.signed_bar, name="signed_bar")
 register.simple_tag(drawings.share_bar, name="share_bar")
 register.simple_tag(metrics.delta, name="delta")
+register.simple_tag(metrics.judged, name="judged")
+register.simple_tag(gates.evidence, name="evidence")
 register.simple_tag(diagrams.interval, name="interval")
 register.simple_tag(diagrams.interval_axis, name="interval_axis")
 register.simple_tag(diagrams.effect, name="effect")
+register.simple_tag(diagrams.share_interval, name="share_interval")
 register.simple_tag(diagrams.level, name="level")
 register.simple_tag(diagrams.reliability, name="reliability")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 from django.conf import settings
 from django.contrib import messages
@@ -17,9 +17,10 @@ from django.views.decorators.http import require_POST
 
 from dashboard.forms import KeyForm
 from dashboard.views.shell import caller_of, page
-from endpoints.errors import NotFound
+from endpoints.errors import InvalidRequest, NotAllowed, NotFound
 from endpoints.models import ApiKey
 from endpoints.services import access, keys
+from endpoints.services.access import Caller, Need
 
 THEME_COOKIE = "raisin_theme"
 THEMES = ("light", "dark")
@@ -30,16 +31,15 @@ YEAR = 365 * 86_400
 @page
 def account(request: HttpRequest) -> HttpResponse:
     """POST makes a key. Its text is in this one answer and nowhere else, so there is no redirect."""
-    endpoints = access.visible_endpoints(caller_of(request))
-    form = KeyForm(request.POST if request.method == "POST" else None, endpoints=endpoints)
-    context: dict[str, object] = {"keys": own_keys(request), "now": timezone.now()}
-    if form.is_valid():
-        context["new_key"], context["secret"] = create_key(request, form)
-        form = KeyForm(endpoints=endpoints)
-    context["form"] = form
-    return render(
-        request, "dashboard/account/account.html", context, status=422 if form.errors else 200
-    )
+    caller = caller_of(request)
+    context: dict[str, Any] = {"keys": own_keys(request), "now": timezone.now()}
+    if request.method == "POST":
+        access.require(caller, Need.OWN_KEYS)
+        context |= created(request, caller)
+    elif caller.may(Need.OWN_KEYS):
+        context["form"] = key_form(caller)
+    status = 422 if request.method == "POST" and "secret" not in context else 200
+    return render(request, "dashboard/account/account.html", context, status=status)
 
 
 @page
@@ -71,6 +71,24 @@ def theme(request: HttpRequest) -> HttpResponse:
 def own_keys(request: HttpRequest) -> QuerySet[ApiKey]:
     user = cast(User, request.user)
     return ApiKey.objects.filter(created_by=user).select_related("endpoint")
+
+
+def key_form(caller: Caller, data: Any = None) -> KeyForm:
+    endpoints = access.endpoints_where(caller, Need.OWN_KEYS)
+    return KeyForm(data, endpoints=endpoints, scopes=keys.scopes_for(caller))
+
+
+def created(request: HttpRequest, caller: Caller) -> dict[str, Any]:
+    """Return the new key with its text and an empty form, or the form with what is wrong."""
+    form = key_form(caller, request.POST)
+    if not form.is_valid():
+        return {"form": form}
+    try:
+        key, secret = create_key(request, form)
+    except (InvalidRequest, NotAllowed) as error:
+        form.add_error(None, error.message)
+        return {"form": form}
+    return {"form": key_form(caller), "new_key": key, "secret": secret}
 
 
 def create_key(request: HttpRequest, form: KeyForm) -> tuple[ApiKey, str]:

@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from dashboard import charts
-from dashboard.presenters import history, snippets
+from dashboard.presenters import attention, history, snippets
 from dashboard.views.shell import caller_of, page
 from endpoints.errors import NoModel
 from endpoints.models import AlgorithmVersion, Endpoint
@@ -35,7 +35,8 @@ def endpoint(request: HttpRequest, slug: str) -> HttpResponse:
         "live": live,
         "live_change": live and live.status_changes.filter(to_status="production").first(),
         "waiting": [version for version in versions if version.status == "staging"],
-        "rollback": lifecycle.rollback_target(found) if caller.may(Need.ROLL_BACK) else None,
+        "rollback": lifecycle.rollback_target(found) if caller.may(Need.ROLL_BACK, found) else None,
+        "open_requests": attention.open_requests(versions),
         "period": period,
         "periods": PERIODS.values(),
         "traffic": traffic,

@@ -12,10 +12,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from dashboard.presenters import checklist
+from dashboard.presenters import attention, checklist
 from dashboard.views.shell import caller_of, page
 from endpoints.models import AlgorithmVersion, Endpoint
 from endpoints.services import access, overview
+from endpoints.services.access import Need
 from endpoints.services.overview import Pulse
 
 PAGE_SIZE = 50
@@ -32,12 +33,16 @@ class EndpointRow:
 
 @page
 def home(request: HttpRequest) -> HttpResponse:
-    endpoints = overview.with_last_request(access.visible_endpoints(caller_of(request)))
+    caller = caller_of(request)
+    if not caller.may(Need.READ):
+        return render(request, "dashboard/no_role.html")
+    endpoints = overview.with_last_request(access.visible_endpoints(caller))
     listing: Any = Paginator(endpoints, PAGE_SIZE).get_page(request.GET.get("page"))
     context = {
         "page": listing,
         "rows": endpoint_rows(list(listing), now=timezone.now()),
-        "steps": checklist.first_steps(),
+        "attention": attention.needed(caller),
+        "steps": checklist.first_steps(caller),
     }
     return render(request, "dashboard/home.html", context)
 

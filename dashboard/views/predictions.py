@@ -69,7 +69,7 @@ def predictions(request: HttpRequest, slug: str) -> HttpResponse:
 def download(request: HttpRequest, slug: str) -> StreamingHttpResponse:
     caller = caller_of(request)
     endpoint = access.get_endpoint(caller=caller, slug=slug, need=Need.READ)
-    versions = export.answered(endpoint, with_inputs=caller.may(Need.VIEW_INPUTS))
+    versions = export.answered(endpoint, with_inputs=caller.may(Need.VIEW_INPUTS, endpoint))
     lines = export.lines(filter_log(request, endpoint).qs, versions)
     return downloads.answer(export.header(versions), lines, name=f"{endpoint.slug}-predictions")
 
@@ -82,7 +82,7 @@ def prediction(request: HttpRequest, slug: str, request_id: UUID) -> HttpRespons
     row = chosen_row(request, found)
     if request.method == "POST":
         return _label(request, found, caller)
-    sees_inputs = caller.may(Need.VIEW_INPUTS)
+    sees_inputs = may_see_inputs(caller, found)
     labels = list(found.feedback.filter(row=row))
     context = {
         "endpoint": endpoint,
@@ -92,7 +92,8 @@ def prediction(request: HttpRequest, slug: str, request_id: UUID) -> HttpRespons
         "latency_ms": found.latency_us / 1_000,
         "probability": found.probability_of(row),
         "sees_inputs": sees_inputs,
-        "may_try": caller.may(Need.TRY) and sees_inputs,
+        "may_try": caller.may(Need.PREDICT, endpoint) and sees_inputs,
+        "may_label": endpoint.public_predictions or caller.may(Need.FEEDBACK, endpoint),
         "labels": labels,
         "label": next((label for label in labels if label.current), None),
         "raw": _raw(found, with_inputs=sees_inputs),
@@ -147,9 +148,16 @@ def log_row(entry: PredictionRequest) -> LogRow:
     return LogRow(entry, only, len(labels))
 
 
+def may_see_inputs(caller: Caller, found: PredictionRequest) -> bool:
+    """What was typed in by hand to try the model is open to whoever may try it."""
+    if found.source == Source.TRY and caller.may(Need.PREDICT, found.endpoint):
+        return True
+    return caller.may(Need.VIEW_INPUTS, found.endpoint)
+
+
 def chosen_row(request: HttpRequest, found: PredictionRequest) -> int:
     text = request.POST.get("row") or request.GET.get("row") or "0"
-    if not text.isdecimal() or int(text) >= found.row_count:
+    if text not in map(str, range(found.row_count)):
         raise NotFound(
             f"This request has {found.row_count} rows; choose from 0 to {found.row_count - 1}."
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import uuid
 from datetime import timedelta
 from typing import Any
 
@@ -13,123 +13,144 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
-from dashboard import forms
-from dashboard.presenters import comparison, review
-from dashboard.presenters.review import Move
+from dashboard.lifecycle_forms import FORMS, ReviewForm
+from dashboard.presenters import consequences, difference, history, review
+from dashboard.presenters.review import Move, Situation
 from dashboard.views.shell import caller_of, page
 from dashboard.views.versions import find_version
-from endpoints.errors import Conflict, InvalidTransition
-from endpoints.models import AlgorithmVersion, Endpoint, Status
-from endpoints.models.endpoint import GatePolicy
+from endpoints.errors import Conflict, DomainError, GateFailed, InvalidRequest, InvalidTransition
+from endpoints.models import Status, StatusChange
 from endpoints.services import access, lifecycle, overview
-from endpoints.services.access import Caller, Need
-from endpoints.services.gates import Gate
-from endpoints.services.lifecycle import Decision
+from endpoints.services.access import Need
+from endpoints.services.transitions import MIN_OVERRIDE_REASON, Decision
 
-LIFECYCLE = {
-    "stage": lifecycle.stage,
-    "promote": lifecycle.promote,
-    "reject": lifecycle.reject,
-    "restore": lifecycle.restore,
-    "archive": lifecycle.archive,
-}
-
-
-@dataclass(frozen=True)
-class Case:
-    """The change under review, as it stands now."""
-
-    version: AlgorithmVersion
-    to: str
-    live: AlgorithmVersion | None
-    caller: Caller
-
-    @property
-    def endpoint(self) -> Endpoint:
-        return self.version.endpoint
-
-    @property
-    def is_done(self) -> bool:
-        return self.version.status == self.to
+DAY = timedelta(days=1)
 
 
 @page
 def review_change(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     caller = caller_of(request)
     endpoint = access.get_endpoint(caller=caller, slug=slug, need=Need.READ)
-    case = Case(
-        version=find_version(endpoint, number),
-        to=request.POST.get("to") or request.GET.get("to", ""),
-        live=endpoint.versions.in_production().select_related("run").first(),
-        caller=caller,
-    )
+    case = review.Situation(find_version(endpoint, number), caller)
+    asked = request.POST if request.method == "POST" else request.GET
+    to, verb = asked.get("to", ""), asked.get("verb", "")
     if request.method == "POST":
-        return _decide(request, case)
-    if case.is_done:
-        return render(request, "dashboard/endpoint/review_done.html", _done_context(case))
-    move = review.find(case.version, case.to, lifecycle.rollback_target(endpoint))
-    return _show(request, case, move, _form_of(move)(initial=_seen(case)))
+        return _decide(request, case, review.meant(case, to, verb))
+    if _is_done(case, to, verb):
+        return render(request, "dashboard/endpoint/review_done.html", _standing(case))
+    move = review.find(case, to, verb)
+    return _show(request, case, move, _form_of(move)(initial=_as_seen(case, move)))
 
 
-def _decide(request: HttpRequest, case: Case) -> HttpResponse:
+def _is_done(case: Situation, to: str, verb: str) -> bool:
+    """Say whether the version is where the change leads; a staged one can still be asked for."""
+    return case.version.status == to and not (verb == "request" and case.waiting is None)
+
+
+def _decide(request: HttpRequest, case: Situation, move: Move) -> HttpResponse:
     """Do what the form says, if what its reader saw is still so; a repeated submit changes nothing."""
-    if case.is_done:
-        needs = review.needs_of(case.to)
-        access.require(case.caller, next(filter(case.caller.may, needs), needs[0]))
-        return _report(request, case)
-    if request.POST.get("seen_status") != case.version.status:
-        raise Conflict(review.changed_meanwhile(case.version))
-    move = review.find(case.version, case.to, lifecycle.rollback_target(case.endpoint))
-    access.require(case.caller, move.need)
+    access.require(case.caller, move.need, case.endpoint)
     form = _form_of(move)(request.POST)
-    if not form.is_valid():
-        return _show(request, case, move, form)
+    is_complete = form.is_valid()
+    done = _done_before(case, move, form)
+    if done is not None:
+        return _report(request, case, done)
+    if _is_done(case, move.to, move.verb):
+        messages.info(request, consequences.standing(case))
+        return redirect("dashboard:version", case.endpoint.slug, case.version.number)
+    if not is_complete:
+        return _show(request, case, move, form, status=422)
     try:
-        _carry_out(case, move, form)
-    except (Conflict, InvalidTransition):
-        case.version.refresh_from_db()
-        if not case.is_done:
-            raise
-    return _report(request, case)
+        return _report(request, case, _carry_out(case, move, form))
+    except (Conflict, InvalidTransition, GateFailed, InvalidRequest) as error:
+        return _refuse(request, case, move, form, error)
 
 
-def _carry_out(case: Case, move: Move, form: forms.ReviewForm) -> None:
+def _done_before(case: Situation, move: Move, form: ReviewForm) -> StatusChange | None:
+    """Return what this very form has done already: it was sent twice, or with the back button."""
+    submission = form.cleaned_data.get("submission")
+    if not submission:
+        return None
+    return case.version.status_changes.filter(submission=submission, verb=move.verb).first()
+
+
+def _carry_out(case: Situation, move: Move, form: ReviewForm) -> StatusChange:
+    overtaken = consequences.overtaken(case, move, form.seen)
+    if overtaken:
+        raise Conflict(overtaken)
     decision = Decision(
         actor=case.caller,
         now=timezone.now(),
         reason=form.full_reason,
         expected_production=form.cleaned_data["expected_production"],
+        submission=form.cleaned_data["submission"],
+        override=form.overrides,
     )
     if move.verb == "roll_back":
-        lifecycle.roll_back(endpoint=case.endpoint, decision=decision)
-        case.version.refresh_from_db()
-    else:
-        LIFECYCLE[move.verb](version=case.version, decision=decision)
+        return lifecycle.roll_back(endpoint=case.endpoint, decision=decision)
+    return lifecycle.OF_A_VERSION[move.verb](version=case.version, decision=decision)
 
 
-def _report(request: HttpRequest, case: Case) -> HttpResponse:
+def _refuse(
+    request: HttpRequest, seen: Situation, move: Move, form: ReviewForm, error: DomainError
+) -> HttpResponse:
+    """Show how things stand now with what was typed; a way that is closed leaves the words to copy."""
+    case = review.Situation(find_version(seen.endpoint, seen.version.number), seen.caller)
+    message = consequences.overtaken(case, move, form.seen) or error.message
+    if not review.is_possible(case, move):
+        context = _standing(case) | {"problem": message, "typed": form.cleaned_data["reason"]}
+        return render(request, "dashboard/endpoint/review_done.html", context, status=error.status)
+    typed = request.POST.copy()
+    typed.pop("override", None)  # the gates may be others now, so nobody has overruled them yet
+    for name, value in _as_seen(case, move).items():
+        typed[name] = str(value)
+    again = _form_of(move)(typed)
+    return _show(request, case, move, again, status=error.status, problem=message)
+
+
+def _report(request: HttpRequest, case: Situation, change: StatusChange) -> HttpResponse:
     """Say what is so now, with the way back, and lead to where it can be seen."""
     version = case.version
-    change = version.status_changes.filter(to_status=version.status).first()
-    since = timezone.localtime(change.at).strftime("%H:%M:%S") if change else ""
-    if version.status != Status.PRODUCTION:
-        text = f"{version.label} is in {version.get_status_display().lower()} since {since}."
+    version.refresh_from_db(fields=["status"])
+    at = timezone.localtime(change.at).strftime("%H:%M:%S")
+    if version.status != change.to_status:
+        words = history.told([change])[0].words
+        text = f"This was done once already, at {at}: {version.label} was {words}."
+        messages.info(request, f"{text} {consequences.standing(case)}")
+    elif version.status == Status.PRODUCTION:
+        messages.success(request, _live_since(case, at))
+        return redirect("dashboard:endpoint", case.endpoint.slug)
+    elif change.verb == "request":
+        text = f"You asked at {at} for the promotion of {version.label}. It waits for an approver."
         messages.success(request, text)
-        return redirect("dashboard:version", case.endpoint.slug, version.number)
-    back = lifecycle.rollback_target(case.endpoint) if case.caller.may(Need.ROLL_BACK) else None
-    if back is None:
-        messages.success(request, f"{version.label} is live since {since}.")
     else:
-        link = reverse("dashboard:review", args=[case.endpoint.slug, back.number])
-        text = '{} is live since {}. <a href="{}?to=production">Roll back to {}</a>.'
-        messages.success(request, format_html(text, version.label, since, link, back.label))
-    return redirect("dashboard:endpoint", case.endpoint.slug)
+        where = version.get_status_display().lower()
+        messages.success(request, f"{version.label} is in {where} since {at}.")
+    return redirect("dashboard:version", case.endpoint.slug, version.number)
 
 
-def _show(request: HttpRequest, case: Case, move: Move, form: forms.ReviewForm) -> HttpResponse:
-    now = timezone.now()
-    rate = overview.requests_since(case.endpoint, now - timedelta(days=1))
-    evidence = review.evidence(case.version, move)
+def _live_since(case: Situation, at: str) -> str:
+    text = f"{case.version.label} is live since {at}."
+    back = lifecycle.rollback_target(case.endpoint) if case.may(Need.ROLL_BACK) else None
+    if back is None:
+        return text
+    url = reverse("dashboard:review", args=[case.endpoint.slug, back.number])
+    link = format_html('<a href="{}?to=production">Roll back to {}</a>', url, back.label)
+    return format_html("{} {}.", text, link)
+
+
+def _show(
+    request: HttpRequest,
+    case: Situation,
+    move: Move,
+    form: ReviewForm,
+    *,
+    status: int = 200,
+    problem: str = "",
+) -> HttpResponse:
+    found = review.evidence(case, move)
+    requests = overview.requests_since(case.endpoint, timezone.now() - DAY)
+    blocking = review.blocking(case, move, found)
     context = {
         "endpoint": case.endpoint,
         "version": case.version,
@@ -137,48 +158,47 @@ def _show(request: HttpRequest, case: Case, move: Move, form: forms.ReviewForm) 
         "move": move,
         "button": move.button.format(case.version.label),
         "form": form,
-        "consequence": review.consequence(case.version, move, case.live, rate),
-        "gates": evidence,
-        "allowed": case.caller.may(move.need),
-        "need": move.need,
-        "blocked": _is_blocked(case.endpoint, move, evidence),
-        "request_note": case.version.status_changes.filter(verb="stage").first(),
-        "comparison": _difference(case),
+        "problem": problem,
+        "consequence": consequences.consequence(case, move, requests),
+        "gates": found,
+        "allowed": case.may(move.need),
+        "blocking": blocking,
+        "override_reason": MIN_OVERRIDE_REASON,
+        "no_way_round": review.no_way_round(move, blocking),
+        "may_override": review.may_overrule(case, move, blocking),
+        "note": _note(case, move),
+        "instead": review.instead(case, move),
+        "difference": difference.between(case.live, case.version),
     }
-    return render(
-        request, "dashboard/endpoint/review.html", context, status=422 if form.errors else 200
-    )
+    return render(request, "dashboard/endpoint/review.html", context, status=status)
 
 
-def _is_blocked(endpoint: Endpoint, move: Move, evidence: list[Gate]) -> bool:
-    """A rollback is stopped by a broken artefact alone, and by that under either policy."""
-    failed = any(gate.verdict == "fail" for gate in evidence)
-    return failed and (move.verb == "roll_back" or endpoint.gate_policy == GatePolicy.BLOCK)
-
-
-def _difference(case: Case) -> comparison.Comparison | None:
-    if case.live is None or case.live == case.version:
+def _note(case: Situation, move: Move) -> StatusChange | None:
+    """Return what the requester wrote for whoever decides, or who staged it without a request."""
+    if move.verb not in ("promote", "reject"):
         return None
-    live, version = case.live, case.version
-    titles = {live.run_id: live.label, version.run_id: version.label}
-    subjects = comparison.subjects_of([live.run, version.run], titles)
-    if len(subjects) < 2:
-        return None
-    return comparison.Comparison(tuple(subjects.values()), base=live.run_id)
+    return case.version.status_changes.filter(verb__in=("request", "stage")).first()
 
 
-def _seen(case: Case) -> dict[str, Any]:
+def _as_seen(case: Situation, move: Move) -> dict[str, Any]:
     return {
-        "to": case.to,
+        "to": move.to,
+        "verb": move.verb,
         "seen_status": case.version.status,
         "expected_production": case.live.number if case.live else 0,
+        "submission": uuid.uuid4().hex,
     }
 
 
-def _form_of(move: Move) -> type[forms.ReviewForm]:
-    return forms.FORMS.get(move.verb, forms.ReviewForm)
+def _form_of(move: Move) -> type[ReviewForm]:
+    return FORMS.get(move.verb, ReviewForm)
 
 
-def _done_context(case: Case) -> dict[str, Any]:
-    change = case.version.status_changes.filter(to_status=case.to).first()
-    return {"endpoint": case.endpoint, "version": case.version, "change": change}
+def _standing(case: Situation) -> dict[str, Any]:
+    return {
+        "endpoint": case.endpoint,
+        "version": case.version,
+        "change": case.version.status_changes.first(),
+        "waiting": case.waiting,
+        "offers": [offer for offer in review.offers(case) if not offer.obstacle],
+    }

@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from dashboard.forms import RegisterForm
-from dashboard.presenters import analysis, comparison, curves, model
+from dashboard.presenters import analysis, comparison, curves, evaluation, model
 from dashboard.presenters.checklist import TRAIN
 from dashboard.views.shell import caller_of, page
 from endpoints import downloads
@@ -24,7 +24,7 @@ from endpoints.errors import NotFound
 from endpoints.filters import SOLVERS, RunFilter
 from endpoints.models import AlgorithmVersion, Endpoint, Metric, Run
 from endpoints.models.run import RunState
-from endpoints.services import access, catalog, lifecycle
+from endpoints.services import access, auto_promotion, catalog, lifecycle
 from endpoints.services.access import Caller, Need
 
 PAGE_SIZE = 50
@@ -46,7 +46,7 @@ def runs(request: HttpRequest) -> HttpResponse:
     context = {
         "filter": filtered,
         "page": listing,
-        "rows": run_rows(list(listing)),
+        "rows": run_rows(list(listing), access.visible_versions(caller_of(request))),
         "is_filtered": any(request.GET.get(name) for name in filtered.form.fields),
         "shows_archived": "archived" in request.GET,
         "synthetic": any(run.synthetic for run in listing),
@@ -64,7 +64,8 @@ def runs(request: HttpRequest) -> HttpResponse:
 @page
 def download(request: HttpRequest) -> StreamingHttpResponse:
     header = ["run_id", "name", "experiment", "state", "solver", "converged", "iterations"]
-    header += ["dataset", "dataset_sha256", "rows", "synthetic", *LISTED, "seconds", "started_at"]
+    header += ["dataset", "dataset_sha256", "rows", "synthetic", "uploaded"]
+    header += [*LISTED, "seconds", "started_at"]
     return downloads.answer(header, _csv_rows(filter_runs(request).qs), name="runs")
 
 
@@ -81,7 +82,7 @@ def run(request: HttpRequest, run_id: str) -> HttpResponse:
         "params": comparison.param_rows(found.params.all()),
         "balance": balance(loaded),
         "tags": found.tags.all(),
-        "versions": found.versions.select_related("endpoint"),
+        "versions": access.visible_versions(caller).filter(run=found).select_related("endpoint"),
         "may_register": caller.may(Need.REGISTER) and found.has_model,
         "may_train": caller.may(Need.TRAIN),
         **model.parts(found, loaded),
@@ -100,8 +101,9 @@ def register(request: HttpRequest, run_id: str) -> HttpResponse:
     form = _register_form(caller, found, request.POST if request.method == "POST" else None)
     if form.is_valid():
         version = _register(found, form, caller)
+        status = version.get_status_display().lower()
         messages.success(
-            request, f"{version.label} of {version.endpoint.name} is registered, in testing."
+            request, f"{version.label} of {version.endpoint.name} is registered, in {status}."
         )
         return redirect("dashboard:version", version.endpoint.slug, version.number)
     status = 422 if form.is_bound else 200
@@ -145,7 +147,7 @@ def filter_runs(request: HttpRequest) -> RunFilter:
     return RunFilter(request.GET, queryset=shown)
 
 
-def run_rows(listed: Sequence[Run]) -> list[RunRow]:
+def run_rows(listed: Sequence[Run], visible: QuerySet[AlgorithmVersion]) -> list[RunRow]:
     """Return the rows of one page, in as many queries as for a single row."""
     numbers: dict[str, dict[str, float]] = {run.pk: {} for run in listed}
     for key, name, value in Metric.objects.filter(run__in=listed, key__in=LISTED).values_list(
@@ -153,7 +155,7 @@ def run_rows(listed: Sequence[Run]) -> list[RunRow]:
     ):
         numbers[key][name.removeprefix("validation_")] = value
     versions: dict[str, list[AlgorithmVersion]] = {run.pk: [] for run in listed}
-    for version in AlgorithmVersion.objects.filter(run__in=listed).select_related("endpoint"):
+    for version in visible.filter(run__in=listed).select_related("endpoint"):
         versions[version.run_id].append(version)
     sparks = curves.sparks(listed)
     return [
@@ -165,13 +167,10 @@ def balance(loaded: model.Loaded) -> list[tuple[str, float]]:
     """Return each class's share of the validation rows, as the confusion table counts them."""
     if loaded.classifier is None:
         return []
-    counts = loaded.described["metrics"]["validation"]["confusion"]
-    if isinstance(counts, dict):
-        counts = (counts["tn"], counts["fp"]), (counts["fn"], counts["tp"])
-    totals = [sum(row) for row in counts]
+    totals = evaluation.class_counts(loaded.described, "validation")
     return [
-        (name, total / sum(totals))
-        for name, total in zip(loaded.classifier.classes, totals, strict=True)
+        (name, total / (sum(totals) or 1))
+        for name, total in zip(loaded.classifier.classes, totals, strict=False)
     ]
 
 
@@ -187,7 +186,7 @@ def _register_form(caller: Caller, found: Run, data: Any = None) -> RegisterForm
     """Return the form; the endpoint that is named like the run's experiment is chosen already."""
     return RegisterForm(
         data,
-        endpoints=access.visible_endpoints(caller),
+        endpoints=access.endpoints_where(caller, Need.REGISTER),
         may_create=caller.may(Need.CREATE),
         initial={"endpoint": found.experiment.name},
     )
@@ -204,15 +203,17 @@ def _register(found: Run, form: RegisterForm, caller: Caller) -> AlgorithmVersio
             actor=caller,
             now=now,
         )
-        return lifecycle.register(
+        version = lifecycle.register(
             run=found, endpoint=endpoint, actor=caller, now=now, note=answers["note"]
         )
+    auto_promotion.consider(version, now=now)
+    return version
 
 
 def _csv_rows(listed: QuerySet[Run]) -> Iterator[list[object]]:
     """Read a page of runs at a time: the metrics of all would not fit into one query."""
     for start in range(0, downloads.MOST_ROWS, PAGE_SIZE):
-        rows = run_rows(list(listed[start : start + PAGE_SIZE]))
+        rows = run_rows(list(listed[start : start + PAGE_SIZE]), AlgorithmVersion.objects.none())
         if not rows:
             return
         yield from (_csv_row(row) for row in rows)
@@ -222,7 +223,7 @@ def _csv_row(row: RunRow) -> list[object]:
     run = row.run
     return [
         run.pk, run.name, run.experiment.name, run.state, run.solver, run.converged, run.iterations,
-        run.dataset_name, run.dataset_sha256, run.dataset_rows, run.synthetic,
+        run.dataset_name, run.dataset_sha256, run.dataset_rows, run.synthetic, run.uploaded,
         *(row.metrics.get(name.removeprefix("validation_")) for name in LISTED),
         run.duration.total_seconds() if run.duration else None,
         run.started_at.isoformat(),

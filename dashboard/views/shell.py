@@ -50,4 +50,8 @@ def problem(request: HttpRequest, error: DomainError) -> HttpResponse:
 
 
 def caller_of(request: HttpRequest) -> Caller:
-    return Caller(user=cast(User, request.user))
+    """Return the one caller of a request, who remembers what the database said of them."""
+    known: Caller | None = getattr(request, "caller", None)
+    caller = known or Caller(user=cast(User, request.user))
+    request.caller = caller  # type: ignore[attr-defined]
+    return caller

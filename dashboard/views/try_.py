@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from dashboard.forms import RowForm
 from dashboard.presenters import snippets
-from dashboard.views.predictions import chosen_row, find_prediction
+from dashboard.views.predictions import chosen_row, find_prediction, may_see_inputs
 from dashboard.views.shell import caller_of, page
 from endpoints.errors import InvalidRequest, InvalidRows, NoModel, NotFound
 from endpoints.models import AlgorithmVersion, Endpoint, PredictionRequest, Status
@@ -24,7 +24,8 @@ from endpoints.services.serving import Question
 @page
 def try_(request: HttpRequest, slug: str) -> HttpResponse:
     caller = caller_of(request)
-    endpoint = access.get_endpoint(caller=caller, slug=slug, need=Need.TRY)
+    endpoint = access.get_endpoint(caller=caller, slug=slug, need=Need.READ)
+    access.require(caller, Need.PREDICT, endpoint)
     versions = list(endpoint.versions.exclude(status=Status.ARCHIVED).select_related("endpoint"))
     base = _base(request, endpoint, caller)
     version = _chosen(request, versions, base)
@@ -60,11 +61,13 @@ def _base(request: HttpRequest, endpoint: Endpoint, caller: Caller) -> Predictio
     text = request.GET.get("from", "")
     if not text:
         return None
-    access.require(caller, Need.VIEW_INPUTS)
     try:
-        return find_prediction(endpoint, UUID(text))
+        found = find_prediction(endpoint, UUID(text))
     except ValueError:
         raise InvalidRequest(f"“{text[:64]}” is not a request id.") from None
+    if not may_see_inputs(caller, found):
+        access.require(caller, Need.VIEW_INPUTS, endpoint)
+    return found
 
 
 def _chosen(

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
-from django.db.models import QuerySet
+from django.db.models import QuerySet, prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from dashboard.forms import MomentForm
-from dashboard.presenters import analysis, comparison, history, model, review
+from dashboard.presenters import analysis, claims, comparison, history, model, review
+from dashboard.views import timeline
 from dashboard.views.shell import caller_of, page
 from endpoints.errors import NotFound
-from endpoints.models import AlgorithmVersion, Endpoint, Status, StatusChange
-from endpoints.services import access, lifecycle, overview
-from endpoints.services.access import Caller, Need
+from endpoints.models import AlgorithmVersion, Endpoint, Status
+from endpoints.services import access
+from endpoints.services import history as past
+from endpoints.services.access import Need
 
 PAGE_SIZE = 50
-TIMELINE = 20
+EVERY_STATUS = "all"
 
 
 @page
@@ -26,11 +28,10 @@ def versions(request: HttpRequest, slug: str) -> HttpResponse:
     caller = caller_of(request)
     endpoint = access.get_endpoint(caller=caller, slug=slug, need=Need.READ)
     archived = endpoint.versions.filter(status=Status.ARCHIVED).count()
-    shown = endpoint.versions.all() if "archived" in request.GET else endpoint.versions.unarchived()
-    listing: Any = Paginator(shown.select_related("run", "created_by"), PAGE_SIZE).get_page(
-        request.GET.get("page")
-    )
-    live = endpoint.versions.in_production().first()
+    asked = EVERY_STATUS if "archived" in request.GET else request.GET.get("status", "")
+    shown = _listed(endpoint, asked).select_related("run", "created_by")
+    listing: Any = Paginator(shown, PAGE_SIZE).get_page(request.GET.get("page"))
+    live = endpoint.versions.in_production().select_related("run").first()
     context = {
         "endpoint": endpoint,
         "live": live,
@@ -38,10 +39,10 @@ def versions(request: HttpRequest, slug: str) -> HttpResponse:
         "rows": history.version_rows(listing, endpoint.primary_metric, live),
         "metric": endpoint.primary_metric,
         "archived": archived,
-        "shows_archived": "archived" in request.GET,
-        "archived_query": "archived" if "archived" in request.GET else "",
-        **_timeline(request, StatusChange.objects.of(endpoint)),
-        **_moment(request, endpoint),
+        "asked": asked,
+        "statuses": Status.choices,
+        "listing_query": urlencode({"status": asked}) if asked else "",
+        **timeline.decisions(request, endpoint),
     }
     return render(request, "dashboard/endpoint/versions.html", context)
 
@@ -53,15 +54,19 @@ def version(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     found = find_version(endpoint, number)
     loaded = model.of_run(found.run)
     numbers = dict(found.run.metrics.summary().values_list("key", "value"))
-    changes = list(found.status_changes.all())
+    prefetch_related_objects([found], "status_changes")
+    told = history.told(found.status_changes.all())
     context = {
         "endpoint": endpoint,
         "version": found,
-        "offers": _offers(found, caller),
+        "offers": review.offers(review.Situation(found, caller)),
         "loaded": loaded,
         "numbers": numbers,
-        "changes": history.told(changes),
-        "live_change": next((c for c in changes if c.to_status == "production"), None),
+        "claims": claims.of(found, numbers),
+        "changes": told,
+        "overrides": [entry for entry in told if entry.overruled],
+        "requests": found.promotion_requests.all(),
+        "lineage": past.lineage(found),
         "params": comparison.param_rows(found.run.params.all()),
         **model.parts(found.run, loaded),
         **analysis.of_version(found.run, loaded, numbers),
@@ -77,26 +82,10 @@ def find_version(endpoint: Endpoint, number: int) -> AlgorithmVersion:
     return found
 
 
-def _offers(found: AlgorithmVersion, caller: Caller) -> list[review.Offer]:
-    """Return what this person may do with the version now."""
-    rollback = lifecycle.rollback_target(found.endpoint) if caller.may(Need.ROLL_BACK) else None
-    return [offer for offer in review.offers(found, rollback) if caller.may(offer.move.need)]
-
-
-def _timeline(request: HttpRequest, changes: QuerySet[StatusChange]) -> dict[str, Any]:
-    newest = changes.select_related("version")
-    pages: Any = Paginator(newest, TIMELINE).get_page(request.GET.get("changes"))
-    return {"timeline": pages, "changes": history.told(pages)}
-
-
-def _moment(request: HttpRequest, endpoint: Endpoint) -> dict[str, Any]:
-    if "at" not in request.GET:
-        return {"moment_form": MomentForm()}
-    form = MomentForm(request.GET)
-    if not form.is_valid():
-        return {"moment_form": form}
-    at = form.cleaned_data["at"]
-    return {
-        "moment_form": form,
-        "moment": history.Moment(at, overview.in_production_at(endpoint, at)),
-    }
+def _listed(endpoint: Endpoint, asked: str) -> QuerySet[AlgorithmVersion]:
+    """Return the versions of a status, of all, or by default those that are not archived."""
+    if asked == EVERY_STATUS:
+        return endpoint.versions.all()
+    if asked in Status.values:
+        return endpoint.versions.filter(status=asked)
+    return endpoint.versions.unarchived()

@@ -2,9 +2,9 @@
 
 from django.contrib import admin
 
-from endpoints.admin import endpoints, history, predictions, runs, versions
+from endpoints.admin import endpoints, history, people, predictions, runs, versions, webhooks
 
-__all__ = ["endpoints", "history", "predictions", "runs", "versions"]
+__all__ = ["endpoints", "history", "people", "predictions", "runs", "versions", "webhooks"]
 
 admin.site.site_header = "Raisin administration"
 admin.site.site_title = "Raisin"

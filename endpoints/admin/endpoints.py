@@ -17,10 +17,13 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from endpoints.admin.base import ReadOnlyAdmin, record_edit
+from endpoints.admin.people import KeepsMembers, MembershipInline
 from endpoints.admin.versions import version_link
 from endpoints.models import ApiKey, Endpoint, Event, PredictionRequest
 from endpoints.services import keys, pausing
 from endpoints.services.access import Caller, Need
+from endpoints.services.configuring import SWITCHED_OFF
+from endpoints.services.words import LONGEST_REASON
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ RESUME = Switch("resume", "callers will get predictions again", "Resumed", pausi
 class SwitchForm(forms.Form):
     reason = forms.CharField(
         required=False,
-        max_length=2_000,
+        max_length=LONGEST_REASON,
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text="Kept for ever with your name and the time.",
     )
@@ -60,7 +63,8 @@ class ServingFilter(admin.SimpleListFilter):
 
 
 @admin.register(Endpoint)
-class EndpointAdmin(admin.ModelAdmin):
+class EndpointAdmin(KeepsMembers, admin.ModelAdmin):
+    inlines = (MembershipInline,)
     list_display = (
         "name",
         "slug",
@@ -74,6 +78,37 @@ class EndpointAdmin(admin.ModelAdmin):
     list_filter = (ServingFilter, "gate_policy", "public_predictions")
     search_fields = ("name", "slug")
     actions = ("pause", "resume")
+    fieldsets = (
+        (None, {"fields": ("slug", "name", "description", "public_predictions", "members_only")}),
+        (
+            "Metric",
+            {
+                "fields": (
+                    "primary_metric",
+                    "metric_direction",
+                    "metric_tolerance",
+                    "minimum_improvement",
+                ),
+                "description": "A candidate is compared with production by this metric, on the "
+                "same holdout rows. Above 0, the minimum improvement takes the place of the "
+                "tolerance.",
+            },
+        ),
+        (
+            "Promotion",
+            {
+                "fields": (
+                    "gate_policy",
+                    "latency_budget_ms",
+                    "card_required",
+                    "second_person_required",
+                    "auto_promote",
+                ),
+                "description": "What a version has to pass before it may answer. Whoever may "
+                "overrule gates can promote although one failed, with a reason that is kept.",
+            },
+        ),
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Endpoint]:
         day_ago = timezone.now() - timedelta(days=1)
@@ -107,7 +142,16 @@ class EndpointAdmin(admin.ModelAdmin):
     def get_readonly_fields(
         self, request: HttpRequest, obj: Endpoint | None = None
     ) -> tuple[str, ...]:
-        return ("slug",) if obj else ()
+        """Who may not overrule a gate cannot switch it off."""
+        fixed = ("slug",) if obj else ()
+        if Caller(user=request.user).may(Need.OVERRIDE, obj):
+            return fixed
+        return (*fixed, *SWITCHED_OFF)
+
+    def has_change_permission(self, request: HttpRequest, obj: Endpoint | None = None) -> bool:
+        """A group does not count at an endpoint for members only, here neither."""
+        may = super().has_change_permission(request, obj)
+        return may and (obj is None or Caller(user=request.user).may(Need.CONFIGURE, obj))
 
     def has_delete_permission(self, request: HttpRequest, obj: Endpoint | None = None) -> bool:
         """An endpoint with versions is history."""
@@ -155,9 +199,10 @@ class EndpointAdmin(admin.ModelAdmin):
         if not form.is_valid():
             return self._ask(request, chosen, switch, form)
         actor, now, reason = Caller(user=request.user), timezone.now(), form.cleaned_data["reason"]
+        allowed = [endpoint for endpoint in chosen if actor.may(Need.PROMOTE, endpoint)]
         changed = [
             endpoint.name
-            for endpoint in chosen
+            for endpoint in allowed
             if switch.carry_out(endpoint=endpoint, actor=actor, now=now, reason=reason)
         ]
         names = ", ".join(changed) or "Nothing"
@@ -190,6 +235,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         "endpoint",
         "created_by",
         "last_used_at",
+        "expires_at",
         "revoked_at",
     )
     list_filter = ("endpoint",)

@@ -25,6 +25,7 @@ class StatusChangeAdmin(ReadOnlyAdmin):
         "actor_name",
         "reason",
         "verdicts",
+        "overruled",
     )
     list_filter = ("verb", "version__endpoint")
     list_select_related = ("version__endpoint",)
@@ -39,6 +40,10 @@ class StatusChangeAdmin(ReadOnlyAdmin):
     def verdicts(self, change: StatusChange) -> str:
         counts = Counter(gate["verdict"] for gate in change.gates)
         return ", ".join(f"{counts[key]} {word}" for key, word in VERDICTS.items() if counts[key])
+
+    @admin.display(description="overruled")
+    def overruled(self, change: StatusChange) -> str:
+        return ", ".join(change.overridden)
 
 
 @admin.register(Event)

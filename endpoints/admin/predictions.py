@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -39,7 +40,7 @@ class AnsweringVersionFilter(admin.RelatedFieldListFilter):
         log = PredictionRequest.objects.filter(version=OuterRef("pk")).order_by()
         versions = AlgorithmVersion.objects.filter(Exists(log)).select_related("endpoint")
         endpoint = request.GET.get("endpoint__id__exact", "")
-        if endpoint.isdecimal():
+        if re.fullmatch("[0-9]{1,18}", endpoint):  # no database holds a larger one
             versions = versions.filter(endpoint=endpoint)
         return [(version.pk, str(version)) for version in versions]
 
@@ -64,7 +65,7 @@ class PredictionRequestAdmin(ReadOnlyAdmin):
     actions = ("export_csv",)
 
     def get_exclude(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return () if Caller(user=request.user).may(Need.VIEW_INPUTS) else ("inputs", "imputed")
+        return () if request.user.has_perm(Need.VIEW_INPUTS.value) else ("inputs", "imputed")
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """A filter in the address can tell what a hidden column holds."""
@@ -86,7 +87,7 @@ class PredictionRequestAdmin(ReadOnlyAdmin):
     def export_csv(
         self, request: HttpRequest, chosen: QuerySet[PredictionRequest]
     ) -> StreamingHttpResponse:
-        sees_inputs = Caller(user=request.user).may(Need.VIEW_INPUTS)
+        sees_inputs = request.user.has_perm(Need.VIEW_INPUTS.value)
         header = [*FACTS, "inputs"] if sees_inputs else FACTS
         lines = (line[: len(header)] for line in scored_rows(chosen))
         return downloads.answer(header, lines, name="predictions")

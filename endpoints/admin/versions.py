@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from endpoints.admin.base import ReadOnlyAdmin, record_edit, validation_metric
 from endpoints.models import AlgorithmVersion
 from endpoints.services.access import Caller, Need
+from endpoints.services.transitions import TRANSITIONS
 
 
 def version_link(version: AlgorithmVersion) -> str:
@@ -69,19 +70,19 @@ class AlgorithmVersionAdmin(ReadOnlyAdmin):
     def review_promotion(
         self, request: HttpRequest, chosen: QuerySet[AlgorithmVersion]
     ) -> HttpResponse | None:
-        return self._review(request, chosen, "production")
+        return self._review(request, chosen, "promote")
 
     @admin.action(description="Review rollback…", permissions=["rollback"])
     def review_rollback(
         self, request: HttpRequest, chosen: QuerySet[AlgorithmVersion]
     ) -> HttpResponse | None:
-        return self._review(request, chosen, "production")
+        return self._review(request, chosen, "roll_back")
 
     @admin.action(description="Archive…", permissions=["archive"])
     def review_archive(
         self, request: HttpRequest, chosen: QuerySet[AlgorithmVersion]
     ) -> HttpResponse | None:
-        return self._review(request, chosen, "archived")
+        return self._review(request, chosen, "archive")
 
     def has_promote_permission(self, request: HttpRequest) -> bool:
         return Caller(user=request.user).may(Need.PROMOTE)
@@ -93,7 +94,7 @@ class AlgorithmVersionAdmin(ReadOnlyAdmin):
         return Caller(user=request.user).may(Need.ARCHIVE)
 
     def _review(
-        self, request: HttpRequest, chosen: QuerySet[AlgorithmVersion], to: str
+        self, request: HttpRequest, chosen: QuerySet[AlgorithmVersion], verb: str
     ) -> HttpResponse | None:
         versions = list(chosen[:2])
         if len(versions) != 1:
@@ -101,4 +102,4 @@ class AlgorithmVersionAdmin(ReadOnlyAdmin):
             return None
         version = versions[0]
         url = reverse("dashboard:review", args=[version.endpoint.slug, version.number])
-        return HttpResponseRedirect(f"{url}?to={to}")
+        return HttpResponseRedirect(f"{url}?to={TRANSITIONS[verb].target}&verb={verb}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+import re
+from collections.abc import Sequence
 from typing import Any
 
 from django.http import HttpRequest
@@ -12,11 +14,18 @@ from rest_framework.views import APIView
 
 from endpoints.api import query
 from endpoints.api.auth import caller_of
+from endpoints.api.fields import Field, read_object
+from endpoints.api.operations import IDEMPOTENT, Operations
+from endpoints.api.parsers import json_body
+from endpoints.errors import InvalidRequest
 from endpoints.services.access import Caller
+
+USABLE_KEY = re.compile(r"[!-~]{1,64}")
 
 
 class JsonView(APIView):
-    parameters: Iterable[str] = ()
+    operations: Operations = {}
+    """By method; the query parameters that it knows are the only ones that are not refused."""
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         """Forget the announced type: a form type, which curl sends by default, would make the CSRF
@@ -27,15 +36,38 @@ class JsonView(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        query.refuse_unknown(request.query_params, self.parameters, what="query parameter")
+        method = str(request.method).replace("HEAD", "GET")
+        if method in self.operations:  # any other is about to be refused as such
+            known = self.operations[method].parameters
+            query.refuse_unknown(request.query_params, known, what="query parameter")
 
     @property
     def caller(self) -> Caller:
         return caller_of(self.request)
 
+    def fields(self, fields: Sequence[Field]) -> dict[str, Any]:
+        """Read the body; none at all is an empty object where no field is required."""
+        if self.request.stream is None and not any(field.required for field in fields):
+            return {}
+        return read_object(json_body(self.request), fields)
+
+    def submission(self) -> str:
+        """Return the name of this request, under which it changes something once; "" if it has none.
+
+        Callers choose their keys without knowing one another, so each caller has names of its own,
+        and they count at one address.
+        """
+        given = self.request.headers.get(IDEMPOTENT)
+        if given is None:
+            return ""
+        if USABLE_KEY.fullmatch(given) is None:
+            raise InvalidRequest(f"{IDEMPOTENT} has 1 to 64 visible ASCII characters.")
+        caller = self.caller
+        who = f"key {caller.key.prefix}" if caller.key is not None else f"person {caller.name}"
+        return hashlib.sha256(f"{who}\n{self.request.path}\n{given}".encode()).hexdigest()
+
 
 class JsonListView(JsonView, ListAPIView):
     """A list in pages; `newest_first` is its ordering, unique or nearly so in the first field."""
 
-    parameters = ("cursor", "limit")
     newest_first: tuple[str, ...]

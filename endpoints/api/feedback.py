@@ -10,6 +10,7 @@ from rest_framework.response import Response
 
 from endpoints.api import query
 from endpoints.api.base import JsonView
+from endpoints.api.operations import Operation, Operations
 from endpoints.api.parsers import json_body
 from endpoints.api.permissions import EndpointDecides
 from endpoints.errors import InvalidRequest
@@ -21,6 +22,16 @@ SHAPE = 'Send an object such as {"label": "Besni"}.'
 
 class SendFeedback(JsonView):
     permission_classes = (EndpointDecides,)
+    operations: Operations = {
+        "POST": Operation(
+            summary="Send the true label of a prediction",
+            about="The same label again changes nothing (200); another one is a correction.",
+            needs="scope feedback, unless the endpoint is public",
+            body="Label",
+            answers={200: "Feedback", 201: "Feedback"},
+            errors=(409, 413, 415, 503),
+        )
+    }
 
     def post(self, request: Request, request_id: str) -> Response:
         found = feedback.find_request(request_id, caller=self.caller)

@@ -25,7 +25,7 @@ class OrjsonParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        return parse(_read(stream, parser_context["request"] if parser_context else None))
+        return parse(read_within(stream, parser_context["request"] if parser_context else None))
 
 
 def json_body(request: Request) -> Any:
@@ -44,24 +44,29 @@ def parse(body: bytes) -> Any:
         raise InvalidJson(_sentence(error)) from None
 
 
-def _read(stream: IO[bytes], request: Request | None) -> bytes:
-    """Ask the announced length first, then count: a header can lie."""
+def read_within(stream: IO[bytes], request: Request | None) -> bytes:
+    """Read a JSON body whole. Ask the announced length first, then count: a header can lie."""
     limit = settings.RAISIN_MAX_BODY_BYTES
-    headers = request.headers if request is not None else {}
-    encoding = headers.get("Content-Encoding", "identity")
-    if encoding.strip().lower() not in ("", "identity"):
-        raise UnsupportedEncoding(f"Send the body as it is: “{encoding[:40]}” is not read.")
-    announced = headers.get("Content-Length", "")
-    if announced.isdecimal() and int(announced) > limit:
-        raise TooLarge(_limit_sentence(limit))
+    if request is not None:
+        refuse_announced(request, limit)
     body = stream.read(limit + 1)
     if len(body) > limit:
-        raise TooLarge(_limit_sentence(limit))
+        raise too_large(limit)
     return body
 
 
-def _limit_sentence(limit: int) -> str:
-    return f"The body is larger than {limit:,} bytes. Send fewer rows at a time."
+def refuse_announced(request: Request, limit: int) -> None:
+    """Refuse by its headers what need not be read at all."""
+    encoding = request.headers.get("Content-Encoding", "identity")
+    if encoding.strip().lower() not in ("", "identity"):
+        raise UnsupportedEncoding(f"Send the body as it is: “{encoding[:40]}” is not read.")
+    announced = request.headers.get("Content-Length", "")
+    if announced.isdecimal() and int(announced) > limit:
+        raise too_large(limit)
+
+
+def too_large(limit: int) -> TooLarge:
+    return TooLarge(f"The body is larger than {limit:,} bytes; that is the most here.")
 
 
 def _sentence(error: orjson.JSONDecodeError) -> str:

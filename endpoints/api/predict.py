@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from endpoints.api import query
 from endpoints.api.base import JsonView
 from endpoints.api.bodies import rows_of
+from endpoints.api.operations import Operation, Operations
 from endpoints.api.parsers import json_body
 from endpoints.api.permissions import EndpointDecides
 from endpoints.services import access, serving
@@ -30,7 +31,17 @@ PLURALS = {
 
 class Predict(JsonView):
     permission_classes = (EndpointDecides,)
-    parameters = ("explain", "status", "version")
+    operations: Operations = {
+        "POST": Operation(
+            summary="Predict",
+            about="One row is answered in the singular, several in the plural.",
+            needs="scope predict, unless the endpoint is public",
+            parameters=("explain", "status", "version"),
+            body="Rows",
+            answers={200: "Prediction"},
+            errors=(413, 415, 422, 503),
+        )
+    }
 
     def post(self, request: Request, slug: str) -> Response:
         endpoint = access.get_endpoint(caller=self.caller, slug=slug, need=Need.PREDICT)

@@ -41,8 +41,12 @@ def flag(text: str, *, name: str) -> bool:
 
 
 def status(text: str) -> str:
-    if text not in ANSWERING:
-        raise _unreadable("status", text, f"one of {', '.join(ANSWERING)}")
+    return choice(text, name="status", choices=ANSWERING)
+
+
+def choice(text: str, *, name: str, choices: Iterable[str]) -> str:
+    if text not in choices:
+        raise _unreadable(name, text, f"one of {', '.join(choices)}")
     return text
 
 

@@ -8,6 +8,7 @@ from rest_framework.response import Response
 
 from endpoints.api import query, serializers
 from endpoints.api.base import JsonListView, JsonView
+from endpoints.api.operations import PAGED, Operation, Operations
 from endpoints.errors import NotFound
 from endpoints.filters import RunFilter
 from endpoints.models import Run
@@ -17,8 +18,16 @@ from endpoints.services import access
 class RunList(JsonListView):
     serializer_class = serializers.RunSerializer
     filterset_class = RunFilter
-    parameters = (*JsonListView.parameters, *RunFilter.base_filters)
     newest_first = ("-started_at", "-id")
+    operations: Operations = {
+        "GET": Operation(
+            summary="List the runs that you may see",
+            about="Archived ones are left out.",
+            needs="scope read",
+            parameters=(*PAGED, *RunFilter.base_filters),
+            answers={200: "page of Run"},
+        )
+    }
 
     def get_queryset(self) -> QuerySet[Run]:
         runs = access.visible_runs(self.caller).unarchived().select_related("experiment")
@@ -26,7 +35,14 @@ class RunList(JsonListView):
 
 
 class RunDetail(JsonView):
-    parameters = ("series",)
+    operations: Operations = {
+        "GET": Operation(
+            summary="Read a run",
+            needs="scope read",
+            parameters=("series",),
+            answers={200: "RunDetail"},
+        )
+    }
 
     def get(self, request: Request, run_id: str) -> Response:
         with_series = query.flag(request.query_params.get("series", "0"), name="series")

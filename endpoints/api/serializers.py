@@ -8,9 +8,11 @@ from django.db.models import Prefetch
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
+from endpoints.api.change_serializers import step_json
 from endpoints.errors import NoModel
-from endpoints.models import AlgorithmVersion, Endpoint, Metric, Run, StatusChange
+from endpoints.models import AlgorithmVersion, Endpoint, Metric, Run
 from endpoints.services import serving
+from endpoints.services.configuring import SETTINGS
 
 # Loaded beside the objects so that a list costs the same number of queries at any length.
 LIVE_VERSION = Prefetch(
@@ -25,20 +27,24 @@ def metrics_of(runs: str) -> Prefetch:
 
 class EndpointSerializer(serializers.ModelSerializer[Endpoint]):
     production = serializers.SerializerMethodField()
+    owner = serializers.SerializerMethodField()
     url = serializers.HyperlinkedIdentityField(view_name="api:endpoint", lookup_field="slug")
 
     class Meta:
         model = Endpoint
         fields = (
+            "id",
             "slug",
-            "name",
-            "description",
-            "public_predictions",
-            "primary_metric",
+            *SETTINGS,
             "production",
+            "paused_at",
+            "owner",
             "created_at",
             "url",
         )
+
+    def get_owner(self, endpoint: Endpoint) -> str:
+        return endpoint.created_by.get_username() if endpoint.created_by else ""
 
     def get_production(self, endpoint: Any) -> int | None:
         return endpoint.live[0].number if endpoint.live else None
@@ -80,12 +86,21 @@ class VersionSerializer(serializers.ModelSerializer[AlgorithmVersion]):
 
 
 class VersionDetailSerializer(VersionSerializer):
+    uploaded = serializers.BooleanField(source="run.uploaded")
     classes = serializers.SerializerMethodField()
     features = serializers.SerializerMethodField()
     history = serializers.SerializerMethodField()
 
     class Meta(VersionSerializer.Meta):
-        fields = (*VersionSerializer.Meta.fields, "classes", "features", "history")
+        fields = (
+            *VersionSerializer.Meta.fields,
+            "intended_use",
+            "limits",
+            "uploaded",
+            "classes",
+            "features",
+            "history",
+        )
 
     def get_classes(self, version: AlgorithmVersion) -> list[str] | None:
         """In the order of their numbers; of two the second is the positive one."""
@@ -103,7 +118,7 @@ class VersionDetailSerializer(VersionSerializer):
         return [{"name": c.name, "kind": c.kind, "levels": list(c.levels)} for c in columns]
 
     def get_history(self, version: AlgorithmVersion) -> list[dict[str, Any]]:
-        return [_change(change) for change in version.status_changes.all()]
+        return [step_json(change) for change in version.status_changes.all()]
 
 
 class RunSerializer(serializers.ModelSerializer[Run]):
@@ -188,14 +203,3 @@ def summary_metrics(run: Any) -> dict[str, float]:
 
 def _below(prefix: str, metrics: dict[str, float]) -> dict[str, float]:
     return {key.removeprefix(prefix): v for key, v in metrics.items() if key.startswith(prefix)}
-
-
-def _change(change: StatusChange) -> dict[str, Any]:
-    return {
-        "verb": change.verb,
-        "from": change.from_status or None,
-        "to": change.to_status,
-        "by": change.actor_name,
-        "at": serializers.DateTimeField().to_representation(change.at),
-        "reason": change.reason,
-    }

@@ -2,22 +2,59 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import URLPattern, path
 
-from endpoints.api.endpoints import EndpointDetail, EndpointList, VersionDetail, VersionList
+from endpoints.api import changes, decisions, evidence, keys, older, versions
+from endpoints.api.document import Document
+from endpoints.api.endpoints import EndpointDetail, EndpointList, Pause, Resume
 from endpoints.api.feedback import SendFeedback
 from endpoints.api.predict import Predict
 from endpoints.api.runs import RunDetail, RunList
+from endpoints.services import lifecycle
 
 app_name = "api"
 
+ENDPOINT = "endpoints/<slug:slug>"
+VERSION = f"{ENDPOINT}/versions/<int:number>"
+
+
+def older_paths(name: str, key: str, kind: older.Kind) -> list[URLPattern]:
+    """Return the list and the single view of a kind of object. Key: the type of its id."""
+    plural = f"{name}es" if name.endswith("s") else f"{name}s"
+    return [
+        path(plural, older.OlderList.as_view(kind=kind), name=plural),
+        path(f"{plural}/<{key}:pk>", older.OlderDetail.as_view(kind=kind), name=name),
+    ]
+
+
 urlpatterns = [
+    path("openapi.yaml", Document.as_view(), name="openapi"),
     path("endpoints", EndpointList.as_view(), name="endpoints"),
-    path("endpoints/<slug:slug>", EndpointDetail.as_view(), name="endpoint"),
-    path("endpoints/<slug:slug>/versions", VersionList.as_view(), name="versions"),
-    path("endpoints/<slug:slug>/versions/<int:number>", VersionDetail.as_view(), name="version"),
+    path(ENDPOINT, EndpointDetail.as_view(), name="endpoint"),
+    path(f"{ENDPOINT}/pause", Pause.as_view(), name="pause"),
+    path(f"{ENDPOINT}/resume", Resume.as_view(), name="resume"),
+    path(f"{ENDPOINT}/rollback", decisions.RollBack.as_view(), name="rollback"),
+    path(f"{ENDPOINT}/changes", changes.ChangeList.as_view(), name="changes"),
+    path(f"{ENDPOINT}/production", changes.Production.as_view(), name="production"),
+    path(f"{ENDPOINT}/versions", versions.VersionList.as_view(), name="versions"),
+    path(VERSION, versions.VersionDetail.as_view(), name="version"),
+    path(f"{VERSION}/bundle", evidence.Bundle.as_view(), name="bundle"),
+    path(f"{VERSION}/card", evidence.Card.as_view(), name="card"),
+    path(f"{VERSION}/gates", evidence.Gates.as_view(), name="gates"),
+    path(f"{VERSION}/lineage", evidence.VersionLineage.as_view(), name="lineage"),
+    *(
+        path(f"{VERSION}/{verb}", decisions.Decide.as_view(verb=verb), name=verb)
+        for verb in lifecycle.OF_A_VERSION
+    ),
+    path("promotion-requests", changes.PromotionRequestList.as_view(), name="promotion_requests"),
     path("runs", RunList.as_view(), name="runs"),
     path("runs/<slug:run_id>", RunDetail.as_view(), name="run"),
     path("requests/<str:request_id>/feedback", SendFeedback.as_view(), name="feedback"),
+    path("keys", keys.KeyList.as_view(), name="keys"),
+    path("keys/<slug:prefix>", keys.KeyDetail.as_view(), name="key"),
+    *older_paths("mlalgorithm", "int", older.ALGORITHMS),
+    *older_paths("mlalgorithmstatus", "int", older.STATUSES),
+    *older_paths("mlrequest", "uuid", older.REQUESTS),
+    *older_paths("abtest", "int", older.TESTS),
     path("<slug:slug>/predict", Predict.as_view(), name="predict"),
 ]

@@ -12,7 +12,20 @@ from django.utils import timezone
 
 # First path segments under /api/v1/ that belong to the interface itself.
 RESERVED_SLUGS = frozenset(
-    {"abtests", "batch-predict", "endpoints", "experiments", "requests", "runs", "stop_ab_test"}
+    {
+        "abtests",
+        "batch-predict",
+        "endpoints",
+        "experiments",
+        "keys",
+        "mlalgorithms",
+        "mlalgorithmstatuses",
+        "mlrequests",
+        "promotion-requests",
+        "requests",
+        "runs",
+        "stop_ab_test",
+    }
 )
 
 
@@ -25,8 +38,19 @@ class PrimaryMetric(models.TextChoices):
     LOG_LOSS = "log_loss", "log loss"
     ROC_AUC = "roc_auc", "ROC AUC"
     ACCURACY = "accuracy", "accuracy"
+    BALANCED_ACCURACY = "balanced_accuracy", "balanced accuracy"
     F1 = "f1", "F1"
+    PRECISION = "precision", "precision"
+    RECALL = "recall", "recall"
+    SPECIFICITY = "specificity", "specificity"
+    MCC = "mcc", "Matthews correlation"
     BRIER = "brier", "Brier score"
+
+
+class Direction(models.TextChoices):
+    AS_THE_METRIC = "", "as the metric has it"
+    HIGHER = "higher", "higher is better"
+    LOWER = "lower", "lower is better"
 
 
 class GatePolicy(models.TextChoices):
@@ -53,15 +77,43 @@ class Endpoint(models.Model):
         default=False, help_text="Predict and give feedback without an API key."
     )
     primary_metric = models.CharField(
-        max_length=16, choices=PrimaryMetric.choices, default=PrimaryMetric.LOG_LOSS
+        max_length=24, choices=PrimaryMetric.choices, default=PrimaryMetric.LOG_LOSS
+    )
+    metric_direction = models.CharField(
+        max_length=8, choices=Direction.choices, default=Direction.AS_THE_METRIC, blank=True
     )
     metric_tolerance = models.FloatField(
         default=0.01,
         validators=[MinValueValidator(0.0)],
         help_text="A candidate may be worse than production by this much, in the metric's units.",
     )
+    minimum_improvement = models.FloatField(
+        default=0.0,
+        validators=[MinValueValidator(0.0)],
+        help_text="Above 0: a candidate must be better than production by this much.",
+    )
+    latency_budget_ms = models.FloatField(
+        default=50.0,
+        validators=[MinValueValidator(0.001)],
+        help_text="95 of 100 single rows must be scored within this time.",
+    )
     gate_policy = models.CharField(
         max_length=8, choices=GatePolicy.choices, default=GatePolicy.BLOCK
+    )
+    card_required = models.BooleanField(
+        default=False, help_text="A version without intended use and limits fails its gate."
+    )
+    second_person_required = models.BooleanField(
+        default=False,
+        help_text="Whoever asked for a promotion or trained the model cannot approve it.",
+    )
+    auto_promote = models.BooleanField(
+        default=False,
+        help_text="Promote a newly registered version at once if its metric is better than "
+        "production's and no gate fails.",
+    )
+    members_only = models.BooleanField(
+        default=False, help_text="Only its members see it; groups count elsewhere alone."
     )
     revision = models.PositiveIntegerField(
         default=0,
@@ -82,8 +134,19 @@ class Endpoint(models.Model):
         ordering = ["slug"]
         constraints = [
             models.CheckConstraint(
-                name="endpoint_tolerance_not_negative",
-                condition=models.Q(metric_tolerance__gte=0),
+                name="endpoint_limits_not_negative",
+                condition=models.Q(metric_tolerance__gte=0, minimum_improvement__gte=0),
+            ),
+            models.CheckConstraint(
+                name="endpoint_latency_budget_positive", condition=models.Q(latency_budget_ms__gt=0)
+            ),
+            models.CheckConstraint(
+                name="endpoint_choices_known",
+                condition=models.Q(
+                    primary_metric__in=PrimaryMetric.values,
+                    metric_direction__in=Direction.values,
+                    gate_policy__in=GatePolicy.values,
+                ),
             ),
         ]
 
@@ -100,6 +163,7 @@ class Scope(models.TextChoices):
     PREDICT = "predict", "predict"
     FEEDBACK = "feedback", "send true labels"
     READ = "read", "read endpoints, versions and runs"
+    MANAGE = "manage", "whatever its maker may do"
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
@@ -136,6 +200,7 @@ class ApiKey(models.Model):
     class Meta:
         ordering = ["-created_at", "-id"]
         verbose_name = "API key"
+        permissions = [("manage_own_keys", "Can make and revoke API keys of their own")]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"

@@ -55,6 +55,9 @@ class Run(models.Model):
     dataset_rows = models.PositiveIntegerField()
     dataset_features = models.PositiveIntegerField(null=True)
     synthetic = models.BooleanField(default=False)
+    uploaded = models.BooleanField(
+        default=False, help_text="Trained elsewhere: its numbers are its uploader's claims."
+    )
     artifact_path = models.CharField(max_length=200, blank=True)
     artifact_sha256 = models.CharField(max_length=64, blank=True)
     started_at = models.DateTimeField()

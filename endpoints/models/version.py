@@ -44,6 +44,8 @@ class AlgorithmVersion(models.Model):
     )
     converged = models.BooleanField()
     note = models.TextField(blank=True)
+    intended_use = models.TextField(blank=True, help_text="For whom and what for. Markdown.")
+    limits = models.TextField(blank=True, help_text="Where it must not be used. Markdown.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, editable=False, on_delete=models.SET_NULL
@@ -71,9 +73,11 @@ class AlgorithmVersion(models.Model):
         permissions = [
             ("register_version", "Can register a run as a version"),
             ("stage_version", "Can move a version between testing and staging"),
+            ("request_promotion", "Can ask for a promotion"),
             ("promote_version", "Can promote a version to production"),
             ("rollback_endpoint", "Can roll an endpoint back"),
             ("archive_version", "Can archive and restore a version"),
+            ("override_gates", "Can promote although a gate failed"),
         ]
 
     def __str__(self) -> str:
@@ -90,6 +94,11 @@ class StatusChangeQuerySet(models.QuerySet["StatusChange"]):
 
     def into_production(self) -> StatusChangeQuerySet:
         return self.filter(to_status=Status.PRODUCTION)
+
+    def touching_production(self) -> StatusChangeQuerySet:
+        return self.filter(
+            models.Q(to_status=Status.PRODUCTION) | models.Q(from_status=Status.PRODUCTION)
+        )
 
     def before(self, moment: datetime) -> StatusChangeQuerySet:
         return self.filter(at__lte=moment)
@@ -110,6 +119,12 @@ class StatusChange(models.Model):
     actor_name = models.CharField(max_length=150, help_text="Kept when the account is deleted.")
     reason = models.TextField(blank=True)
     gates = models.JSONField(default=list, help_text="The gates as they stood at that moment.")
+    overridden = models.JSONField(
+        default=list, help_text="The gates that failed and were overruled."
+    )
+    submission = models.CharField(
+        max_length=64, blank=True, help_text="The key of the form or request, done once only."
+    )
     at = models.DateTimeField()
 
     objects = StatusChangeQuerySet.as_manager()
@@ -117,6 +132,91 @@ class StatusChange(models.Model):
     class Meta:
         ordering = ["-at", "-id"]
         indexes = [models.Index(fields=["version", "-at"], name="statuschange_version_at")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["submission", "verb"],
+                condition=~models.Q(submission=""),
+                name="statuschange_submission_once",
+            ),
+            models.CheckConstraint(
+                name="statuschange_status_known", condition=models.Q(to_status__in=Status.values)
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.version}: {self.from_status or 'new'} to {self.to_status}"
+
+
+class PromotionRequestQuerySet(models.QuerySet["PromotionRequest"]):
+    def waiting(self) -> PromotionRequestQuerySet:
+        return self.filter(outcome=PromotionRequest.Outcome.OPEN)
+
+
+class PromotionRequest(models.Model):
+    """A scientist's question to an approver; at most one is open for a version."""
+
+    class Outcome(models.TextChoices):
+        OPEN = "", "Waiting"
+        PROMOTED = "promoted", "Promoted"
+        REJECTED = "rejected", "Rejected"
+        WITHDRAWN = "withdrawn", "Withdrawn"
+
+    version = models.ForeignKey(
+        AlgorithmVersion, on_delete=models.PROTECT, related_name="promotion_requests"
+    )
+    note = models.TextField(blank=True)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    requested_by_name = models.CharField(max_length=150)
+    at = models.DateTimeField()
+    outcome = models.CharField(max_length=16, choices=Outcome.choices, blank=True, default="")
+    closed_by_name = models.CharField(max_length=150, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = PromotionRequestQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["version"],
+                condition=models.Q(outcome=""),
+                name="promotionrequest_one_open",
+            ),
+            models.CheckConstraint(
+                name="promotionrequest_closed_when_answered",
+                condition=models.Q(outcome="", closed_at=None)
+                | models.Q(
+                    outcome__in=("promoted", "rejected", "withdrawn"), closed_at__isnull=False
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.version}: {self.get_outcome_display()}"
+
+
+class Evaluation(models.Model):
+    """How a version did here, on rows of ours; what its uploader says stays a claim until then."""
+
+    version = models.ForeignKey(
+        AlgorithmVersion, on_delete=models.CASCADE, related_name="evaluations"
+    )
+    dataset_name = models.CharField(max_length=200)
+    dataset_sha256 = models.CharField(max_length=64)
+    dataset_rows = models.PositiveIntegerField()
+    metrics = models.JSONField(help_text="As MetricsReport.as_dict gives them.")
+    actor_name = models.CharField(max_length=150)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["version", "dataset_sha256"], name="evaluation_once_per_dataset"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.version} on {self.dataset_name}"

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from django.conf import settings
 
 from endpoints.models import AlgorithmVersion, Run
 from mlcore import artifact, run_training
-from mlcore.analysis import AnalysisReport
 from mlcore.classifier import Classifier
 from mlcore.model_card import model_card_json
 from mlcore.run_folder import json_bytes
 from mlcore.table import Table, canonical_csv
+
+if TYPE_CHECKING:
+    from mlcore.analysis import AnalysisReport
 
 
 class Trained(run_training.Trained, Protocol):

@@ -22,7 +22,7 @@ def record(
     return Event.objects.create(
         verb=verb,
         at=now,
-        actor=actor.user,
+        actor=actor.person,
         actor_name=actor.name,
         endpoint=endpoint,
         subject=subject,

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
-from endpoints.errors import InvalidRequest
+from endpoints.errors import Conflict, InvalidRequest
 from endpoints.models import AlgorithmVersion, Endpoint
 from endpoints.services import artifacts, audit
 from endpoints.services.access import Caller
@@ -19,23 +19,35 @@ from mlcore.table import Table
 
 
 def create_endpoint(
-    *, slug: str, name: str, actor: Caller, now: datetime, public_predictions: bool = False
+    *,
+    slug: str,
+    name: str,
+    actor: Caller,
+    now: datetime,
+    public_predictions: bool = False,
+    description: str = "",
 ) -> Endpoint:
-    """Make an endpoint; raises InvalidRequest where its slug is unusable or taken."""
+    """Make an endpoint; raises InvalidRequest where its slug is unusable, Conflict where it is taken."""
     endpoint = Endpoint(
         slug=slug,
         name=name,
+        description=description,
         public_predictions=public_predictions,
         created_at=now,
-        created_by=actor.user,
+        created_by=actor.person,
     )
     try:
-        endpoint.full_clean()
+        endpoint.full_clean(validate_unique=False)
     except ValidationError as error:
         raise InvalidRequest(" ".join(error.messages)) from error
-    with transaction.atomic():
-        endpoint.save(force_insert=True)
-        audit.record("create", actor=actor, endpoint=endpoint, subject=f"endpoint {slug}", now=now)
+    try:
+        with transaction.atomic():
+            endpoint.save(force_insert=True)
+            audit.record(
+                "create", actor=actor, endpoint=endpoint, subject=f"endpoint {slug}", now=now
+            )
+    except IntegrityError as error:
+        raise Conflict(f"There is an endpoint “{slug}” already.") from error
     return endpoint
 
 

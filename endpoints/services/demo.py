@@ -16,11 +16,13 @@ from django.db import transaction
 
 from endpoints.models import AlgorithmVersion, Endpoint, Feedback, PredictionRequest
 from endpoints.models.prediction import Source
-from endpoints.services import catalog, lifecycle, serving
+from endpoints.services import cards, catalog, lifecycle, serving
 from endpoints.services.access import Caller
-from endpoints.services.lifecycle import Decision
+from endpoints.services.cards import CardTexts
 from endpoints.services.serving import Answer, Row
 from endpoints.services.training import TrainingJob, run_training
+from endpoints.services.transitions import Decision
+from endpoints.services.words import DEMO
 from mlcore.evaluation import table_rows
 from mlcore.split import splitmix64
 from mlcore.table import Table
@@ -29,7 +31,6 @@ from mlcore.training import TrainingSpec
 Clock = Callable[[], datetime]
 Settings = dict[str, Any]
 SLUG = "raisin"
-NAME = "demo"
 PREDICTIONS = 2_000
 LABELLED_SHARE = 0.8
 SEED = 7
@@ -37,6 +38,12 @@ SPECS: tuple[tuple[str, Settings], ...] = (
     ("Gradient descent", {"solver": "gd"}),
     ("Newton", {"solver": "newton"}),
     ("Newton, threshold tuned for F1", {"solver": "newton", "threshold": "f1"}),
+)
+CARD = CardTexts(
+    intended_use="Sorts raisins that were photographed one by one under the same light.\n\n"
+    "- **Who:** the packing line\n- **What for:** grading a batch by its share of Besni",
+    limits="Not for single grains of great value: **about one in eight is sorted wrongly**. Not "
+    "tried on other varieties, other cameras or grains that touch each other.",
 )
 
 
@@ -96,8 +103,16 @@ def _told(clock: Clock, start: datetime) -> Clock:
 
 
 def _decide(versions: tuple[AlgorithmVersion, ...], actor: Caller, start: datetime) -> None:
-    """The first version goes live, the second replaces it two days later, the third waits."""
+    """The first version goes live, the second replaces it two days later, the third waits for an answer."""
     first, second, third = versions
+    for version in versions[1:]:
+        cards.write(
+            version=version,
+            texts=CARD,
+            seen=CardTexts.of(version).digest,
+            actor=actor,
+            now=start + timedelta(hours=1),
+        )
     story = (
         (first, start + timedelta(hours=1), "First model, so that callers can be connected."),
         (
@@ -110,10 +125,10 @@ def _decide(versions: tuple[AlgorithmVersion, ...], actor: Caller, start: dateti
         decision = Decision(actor=actor, now=at, reason=reason)
         lifecycle.stage(version=version, decision=decision)
         lifecycle.promote(version=version, decision=decision)
-    staged = Decision(
+    asked = Decision(
         actor=actor, now=start + timedelta(days=6), reason="Better F1 on training rows."
     )
-    lifecycle.stage(version=third, decision=staged)
+    lifecycle.request_promotion(version=third, decision=asked)
 
 
 def _traffic(
@@ -164,7 +179,7 @@ def _log(
                     label=label,
                     correct=label == entry.label,
                     created_at=came,
-                    actor_name=NAME,
+                    actor_name=DEMO,
                 )
             )
     PredictionRequest.objects.bulk_create(entries, batch_size=200)

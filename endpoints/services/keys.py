@@ -1,4 +1,7 @@
-"""Makes, checks and revokes API keys; the secret is shown once and only its SHA-256 is kept."""
+"""Makes, checks and revokes API keys; the secret is shown once and only its SHA-256 is kept.
+
+It knows nothing of HTTP. A key is looked up at each call, so that its end counts at once.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +17,23 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Q
 
-from endpoints.errors import InvalidRequest
+from endpoints.errors import InvalidRequest, NotAllowed
 from endpoints.models import ApiKey, Endpoint
 from endpoints.models.endpoint import Scope
-from endpoints.services import audit
-from endpoints.services.access import Caller
+from endpoints.services import access, audit
+from endpoints.services.access import Caller, Need
 
 ALPHABET = string.ascii_letters + string.digits
 SHAPE = re.compile(r"(rsn_[A-Za-z0-9]{8})_[A-Za-z0-9]{32}")
 USE_IS_NOTED_EVERY = timedelta(minutes=1)
 LONGEST_NAME = 80
+NEEDED: dict[str, Need] = {
+    Scope.PREDICT: Need.PREDICT,
+    Scope.FEEDBACK: Need.FEEDBACK,
+    Scope.READ: Need.READ,
+    Scope.MANAGE: Need.OWN_KEYS,
+}
+"""What people must be allowed themselves before they hand it on to a key."""
 
 
 def create(
@@ -35,8 +45,13 @@ def create(
     now: datetime,
     expires_at: datetime | None = None,
 ) -> tuple[ApiKey, str]:
-    """Return the key and its text, which nobody can see again. No endpoint: it works at all."""
+    """Return the key and its text, which nobody can see again. No endpoint: it works at all.
+
+    Raises NotAllowed without Need.OWN_KEYS, and for a scope that its maker does not have.
+    """
     _check(name, scopes, expires_at, now)
+    for scope in scopes:
+        _require(Caller(user=user), scope, endpoint)
     prefix = f"rsn_{_random(8)}"
     text = f"{prefix}_{_random(32)}"
     with transaction.atomic():
@@ -59,11 +74,17 @@ def authenticate(text: str, now: datetime) -> ApiKey | None:
     shape = SHAPE.fullmatch(text)
     if shape is None:
         return None
-    key = ApiKey.objects.usable(now).select_related("endpoint").filter(prefix=shape[1]).first()
+    known = ApiKey.objects.usable(now).select_related("endpoint", "created_by")
+    key = known.filter(prefix=shape[1]).first()
     if key is None or not hmac.compare_digest(key.secret_sha256, _sha256(text)):
         return None
     _note_use(key, now)
     return key
+
+
+def scopes_for(maker: Caller) -> list[Scope]:
+    """Return what a person may hand on to a key, at one endpoint or at all."""
+    return [scope for scope in Scope if maker.may(NEEDED[scope])]
 
 
 def revoke(key: ApiKey, *, actor: Caller, now: datetime) -> None:
@@ -83,6 +104,17 @@ def _check(name: str, scopes: Sequence[str], expires_at: datetime | None, now: d
         raise InvalidRequest(f"{wrong}; choose from {', '.join(Scope.values)}.")
     if expires_at is not None and expires_at <= now:
         raise InvalidRequest("The expiry date is in the past.")
+
+
+def _require(maker: Caller, scope: str, endpoint: Endpoint | None) -> None:
+    """A scope works whoever made the key, so nobody may hand on more than they have."""
+    access.require(maker, Need.OWN_KEYS, endpoint)
+    access.require(maker, NEEDED[scope], endpoint)
+    acts_as_its_maker = scope == Scope.MANAGE
+    if endpoint is None and not (acts_as_its_maker or maker.may_everywhere(NEEDED[scope])):
+        raise NotAllowed(
+            f"{maker.name} may “{scope}” at single endpoints alone; make the key for one of them."
+        )
 
 
 def _note_use(key: ApiKey, now: datetime) -> None:

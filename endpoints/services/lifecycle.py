@@ -1,106 +1,66 @@
-"""The life of a version: the transition table and the only code that assigns a status.
+"""The life of a version: the verbs of the transition table and the only code that assigns a status.
 
-Every change is compare-and-set inside one transaction with its StatusChange and its Event, so of two
-people at once one wins and the other is told by whom and when. It knows nothing of HTTP or pages.
+Every change is compare-and-set inside one transaction with its StatusChange, its Event and its
+messages to the outside, so of two people at once one wins and the other is told by whom and when.
+It knows nothing of HTTP or pages.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 
 from django.db import IntegrityError, transaction
 from django.db.models import F, Max
-from django.utils import timezone
 
-from endpoints.errors import Conflict, GateFailed, InvalidRequest, InvalidTransition
+from endpoints.errors import Conflict, InvalidRequest, InvalidTransition
 from endpoints.models import AlgorithmVersion, Endpoint, Run, Status, StatusChange
-from endpoints.models.endpoint import GatePolicy
 from endpoints.models.run import RunState
-from endpoints.services import artifacts, audit, gates
-from endpoints.services.access import Caller
+from endpoints.services import access, artifacts, gate_policy, gates, recording
+from endpoints.services.access import Caller, Need
+from endpoints.services.cards import CardTexts
 from endpoints.services.gates import Gate
-
-MIN_REASON = 10
-
-
-@dataclass(frozen=True)
-class Transition:
-    """A verb, the statuses it starts from and the one it leads to."""
-
-    verb: str
-    sources: frozenset[str]
-    target: str
-    reason_required: bool = True
-
-
-TRANSITIONS = MappingProxyType(
-    {
-        step.verb: step
-        for step in (
-            Transition("stage", frozenset({Status.TESTING}), Status.STAGING, reason_required=False),
-            Transition("start_test", frozenset({Status.STAGING}), Status.AB_TESTING),
-            Transition("stop_test", frozenset({Status.AB_TESTING}), Status.STAGING),
-            Transition(
-                "promote", frozenset({Status.STAGING, Status.AB_TESTING}), Status.PRODUCTION
-            ),
-            Transition("replace", frozenset({Status.PRODUCTION}), Status.ARCHIVED),
-            Transition("roll_back", frozenset({Status.ARCHIVED}), Status.PRODUCTION),
-            Transition("reject", frozenset({Status.STAGING}), Status.TESTING),
-            Transition(
-                "archive",
-                frozenset({Status.TESTING, Status.STAGING, Status.PRODUCTION}),
-                Status.ARCHIVED,
-            ),
-            Transition("restore", frozenset({Status.ARCHIVED}), Status.TESTING),
-        )
-    }
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Decision:
-    """Who decides, why and when; `expected_production` is the production version that they saw.
-
-    It is a version's number, 0 for none; None asks for no such check (the command line).
-    """
-
-    actor: Caller
-    now: datetime
-    reason: str = ""
-    expected_production: int | None = None
+from endpoints.services.transitions import MIN_REASON, TRANSITIONS, Decision, Transition
 
 
 def register(
-    *, run: Run, endpoint: Endpoint, actor: Caller, now: datetime, note: str = ""
+    *,
+    run: Run,
+    endpoint: Endpoint,
+    actor: Caller,
+    now: datetime,
+    note: str = "",
+    submission: str = "",
 ) -> AlgorithmVersion:
     """Make a finished run the endpoint's next version, in testing."""
-    if run.state != RunState.FINISHED:
-        raise InvalidTransition(
-            f"Run {run.short_id} is {run.state}; only a finished run has a model."
-        )
-    if not run.artifact_sha256:
-        raise InvalidTransition(f"Run {run.short_id} was tracked without a model.")
-    described = artifacts.describe(run)
-    with _unless_overtaken(endpoint):
-        highest = endpoint.versions.aggregate(highest=Max("number"))["highest"] or 0
-        version = AlgorithmVersion.objects.create(
-            endpoint=endpoint,
-            number=highest + 1,
-            run=run,
-            artifact_path=run.artifact_path,
-            artifact_sha256=run.artifact_sha256,
-            threshold=described["threshold"],
-            converged=bool(run.converged),
-            note=note,
-            created_at=now,
-            created_by=actor.user,
-        )
-        _record(version, "register", "", Decision(actor=actor, now=now, reason=note), [])
-    return version
+    decision = Decision(actor=actor, now=now, reason=note, submission=submission)
+
+    def change() -> StatusChange:
+        _check_has_model(run)
+        described = artifacts.describe(run)
+        with _unless_overtaken(endpoint):
+            highest = endpoint.versions.aggregate(highest=Max("number"))["highest"] or 0
+            version = AlgorithmVersion.objects.create(
+                endpoint=endpoint,
+                number=highest + 1,
+                run=run,
+                artifact_path=run.artifact_path,
+                artifact_sha256=run.artifact_sha256,
+                threshold=described["threshold"],
+                converged=bool(run.converged),
+                note=note,
+                created_at=now,
+                created_by=actor.person,
+            )
+            return recording.record(version, "register", "", decision)
+
+    done = _once(endpoint, "register", Need.REGISTER, decision, change)
+    if done.version.run_id != run.pk:
+        raise InvalidRequest("This submission has been used for another run.")
+    return done.version
 
 
 def stage(*, version: AlgorithmVersion, decision: Decision) -> StatusChange:
@@ -108,8 +68,26 @@ def stage(*, version: AlgorithmVersion, decision: Decision) -> StatusChange:
     return _move(version, "stage", decision)
 
 
+def request_promotion(*, version: AlgorithmVersion, decision: Decision) -> StatusChange:
+    """Ask an approver to promote a version; it is staged if it is not yet."""
+
+    def change() -> StatusChange:
+        waiting = version.promotion_requests.waiting().first()
+        if waiting is not None:
+            asked = f"{waiting.requested_by_name} has asked for the promotion of {version.label}"
+            raise InvalidTransition(f"{asked} already.")
+        return _moved(version, "request", decision)
+
+    return _once_of(version, "request", decision, change)
+
+
+def withdraw(*, version: AlgorithmVersion, decision: Decision) -> StatusChange:
+    """Take a staged version back to testing, and its request with it."""
+    return _move(version, "withdraw", decision)
+
+
 def reject(*, version: AlgorithmVersion, decision: Decision) -> StatusChange:
-    """Send a staged version back to testing."""
+    """Send a staged version back to testing, as an approver's answer."""
     return _move(version, "reject", decision)
 
 
@@ -126,26 +104,50 @@ def archive(*, version: AlgorithmVersion, decision: Decision) -> StatusChange:
 def promote(*, version: AlgorithmVersion, decision: Decision) -> StatusChange:
     """Make a staged version answer; the one before it is archived and stays loadable.
 
-    Raises GateFailed where the endpoint's policy is to block and a gate failed.
+    Raises GateFailed where the endpoint's policy is to block, a gate failed and nobody overrode it.
     """
-    _check(version, TRANSITIONS["promote"], decision)
-    evidence = gates.evaluate(version)
-    failed = [gate for gate in evidence if gate.verdict == "fail"]
-    if failed and version.endpoint.gate_policy == GatePolicy.BLOCK:
-        raise GateFailed(" ".join(gate.message for gate in failed))
-    return _take_over(version, "promote", decision, evidence)
+
+    def change() -> StatusChange:
+        _check(version, TRANSITIONS["promote"], decision)
+        current = version.endpoint.versions.in_production().first()
+        seen = decision
+        if seen.expected_production is None:  # what the gates compare with must not change
+            seen = replace(decision, expected_production=current.number if current else 0)
+        evidence = gates.evaluate(version, actor=decision.actor, now=decision.now)
+        overridden = gate_policy.overruled(version.endpoint, seen, evidence)
+        return _take_over(version, "promote", seen, evidence, overridden)
+
+    return _once_of(version, "promote", decision, change)
+
+
+OF_A_VERSION: Mapping[str, Callable[..., StatusChange]] = MappingProxyType(
+    {
+        "stage": stage,
+        "request": request_promotion,
+        "withdraw": withdraw,
+        "reject": reject,
+        "promote": promote,
+        "archive": archive,
+        "restore": restore,
+    }
+)
+"""What people may do with one version, by the verb of the transition table."""
 
 
 def roll_back(*, endpoint: Endpoint, decision: Decision) -> StatusChange:
     """Let the version that answered before answer again."""
-    version = rollback_target(endpoint)
-    if version is None:
-        raise InvalidTransition("There is no earlier production version to roll back to.")
-    _check(version, TRANSITIONS["roll_back"], decision)
-    smoke = gates.smoke_test(version)
-    if smoke.verdict == "fail":
-        raise GateFailed(smoke.message)
-    return _take_over(version, "roll_back", decision, [smoke])
+
+    def change() -> StatusChange:
+        version = rollback_target(endpoint)
+        if version is None:
+            raise InvalidTransition("There is no earlier production version to roll back to.")
+        _check(version, TRANSITIONS["roll_back"], decision)
+        smoke = gates.smoke_test(version)
+        if smoke.verdict == "fail":
+            raise gate_policy.refusal([smoke])
+        return _take_over(version, "roll_back", decision, [smoke], [])
+
+    return _once(endpoint, "roll_back", Need.ROLL_BACK, decision, change)
 
 
 def rollback_target(endpoint: Endpoint) -> AlgorithmVersion | None:
@@ -156,42 +158,83 @@ def rollback_target(endpoint: Endpoint) -> AlgorithmVersion | None:
     history = (
         StatusChange.objects.of(endpoint)
         .filter(verb__in=("promote", "roll_back"))
-        .select_related("version__endpoint")
         .order_by("at", "id")
+        .values_list("verb", "version", "version__status")  # thousands of them carry much evidence
     )
-    stack: list[AlgorithmVersion] = []
-    for change in history:
-        if change.verb == "promote":
-            stack.append(change.version)
+    stack: list[tuple[int, str]] = []
+    for verb, version, status in history:
+        if verb == "promote":
+            stack.append((version, status))
         else:
-            while stack and stack[-1].pk != change.version.pk:
+            while stack and stack[-1][0] != version:
                 stack.pop()
-    usable = [version for version in stack if version.status == Status.ARCHIVED]
-    return usable[-1] if usable else None
+    usable = [version for version, status in stack if status == Status.ARCHIVED]
+    return endpoint.versions.get(pk=usable[-1]) if usable else None
 
 
 def _move(version: AlgorithmVersion, verb: str, decision: Decision) -> StatusChange:
+    return _once_of(version, verb, decision, lambda: _moved(version, verb, decision))
+
+
+def _moved(version: AlgorithmVersion, verb: str, decision: Decision) -> StatusChange:
     step = TRANSITIONS[verb]
     _check(version, step, decision)
     with _unless_overtaken(version.endpoint):
         source = version.status
         _set(version, source, step.target)
-        return _record(version, verb, source, decision, [])
+        return recording.record(version, verb, source, decision)
 
 
 def _take_over(
-    version: AlgorithmVersion, verb: str, decision: Decision, evidence: list[Gate]
+    version: AlgorithmVersion,
+    verb: str,
+    decision: Decision,
+    evidence: list[Gate],
+    overridden: list[str],
 ) -> StatusChange:
     """Archive the present production version and put this one in its place, or change nothing."""
     with _unless_overtaken(version.endpoint):
         current = version.endpoint.versions.in_production().first()
         _expect(current, decision)
+        _expect_card(version)
         if current is not None:
             _set(current, Status.PRODUCTION, TRANSITIONS["replace"].target)
-            _record(current, "replace", Status.PRODUCTION, decision, [])
+            recording.record(current, "replace", Status.PRODUCTION, decision)
         source = version.status
         _set(version, source, TRANSITIONS[verb].target)
-        return _record(version, verb, source, decision, evidence)
+        return recording.record(
+            version, verb, source, decision, evidence=evidence, overridden=overridden
+        )
+
+
+def _once_of(
+    version: AlgorithmVersion, verb: str, decision: Decision, change: Callable[[], StatusChange]
+) -> StatusChange:
+    done = _once(version.endpoint, verb, TRANSITIONS[verb].need, decision, change)
+    if done.version_id != version.pk:
+        raise InvalidRequest("This submission has been used for another version.")
+    return done
+
+
+def _once(
+    endpoint: Endpoint,
+    verb: str,
+    need: Need,
+    decision: Decision,
+    change: Callable[[], StatusChange],
+) -> StatusChange:
+    """Do it unless the same submission has done it before, a moment ago or just now."""
+    access.require(decision.actor, need, endpoint)
+    done = recording.done_before(endpoint, verb, decision.submission)
+    if done is not None:
+        return done
+    try:
+        return change()
+    except (Conflict, InvalidTransition):
+        done = recording.done_before(endpoint, verb, decision.submission)
+        if done is None:
+            raise
+        return done
 
 
 class _Overtaken(Exception):
@@ -210,7 +253,16 @@ def _unless_overtaken(endpoint: Endpoint) -> Iterator[None]:
             Endpoint.objects.filter(pk=endpoint.pk).update(revision=F("revision") + 1)
             yield
     except (_Overtaken, IntegrityError) as error:
-        raise Conflict(_who_was_first(endpoint)) from error
+        raise Conflict(recording.who_was_first(endpoint)) from error
+
+
+def _check_has_model(run: Run) -> None:
+    if run.state != RunState.FINISHED:
+        raise InvalidTransition(
+            f"Run {run.short_id} is {run.state}; only a finished run has a model."
+        )
+    if not run.artifact_sha256:
+        raise InvalidTransition(f"Run {run.short_id} was tracked without a model.")
 
 
 def _check(version: AlgorithmVersion, step: Transition, decision: Decision) -> None:
@@ -231,45 +283,15 @@ def _expect(current: AlgorithmVersion | None, decision: Decision) -> None:
         raise _Overtaken
 
 
+def _expect_card(version: AlgorithmVersion) -> None:
+    """What the gates judged is what is kept: from now on nobody can write the card."""
+    stored = AlgorithmVersion.objects.get(pk=version.pk)
+    if CardTexts.of(stored) != CardTexts.of(version):
+        raise Conflict(f"The card of {version.label} was written meanwhile. Review again.")
+
+
 def _set(version: AlgorithmVersion, source: str, target: str) -> None:
     changed = AlgorithmVersion.objects.filter(pk=version.pk, status=source).update(status=target)
     if not changed:
         raise _Overtaken
     version.status = target
-
-
-def _record(
-    version: AlgorithmVersion, verb: str, source: str, decision: Decision, evidence: list[Gate]
-) -> StatusChange:
-    audit.record(
-        verb,
-        actor=decision.actor,
-        endpoint=version.endpoint,
-        subject=version.label,
-        now=decision.now,
-        before={"status": source} if source else None,
-        after={"status": version.status, "version": version.number},
-        reason=decision.reason.strip(),
-    )
-    return StatusChange.objects.create(
-        version=version,
-        verb=verb,
-        from_status=source,
-        to_status=version.status,
-        actor=decision.actor.user,
-        actor_name=decision.actor.name,
-        reason=decision.reason.strip(),
-        gates=[asdict(gate) for gate in evidence],
-        at=decision.now,
-    )
-
-
-def _who_was_first(endpoint: Endpoint) -> str:
-    latest = StatusChange.objects.of(endpoint).select_related("version").first()
-    if latest is None:
-        return "The endpoint has changed. Review again."
-    at = timezone.localtime(latest.at)
-    return (
-        f"{latest.version.label} became {latest.to_status} at {at:%H:%M:%S} "
-        f"({latest.actor_name}). Review again."
-    )

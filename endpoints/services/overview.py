@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from django.db.models import (
     Case,
     Count,
+    Exists,
     IntegerField,
     OuterRef,
     Q,
@@ -24,7 +25,13 @@ from django.db.models import (
     When,
 )
 
-from endpoints.models import AlgorithmVersion, Endpoint, PredictionRequest, StatusChange
+from endpoints.models import (
+    AlgorithmVersion,
+    Endpoint,
+    PredictionRequest,
+    PromotionRequest,
+    StatusChange,
+)
 from endpoints.models.endpoint import EndpointQuerySet
 from endpoints.models.prediction import PredictionRequestQuerySet, headline
 
@@ -165,7 +172,7 @@ def with_last_request(endpoints: EndpointQuerySet) -> EndpointQuerySet:
 
 
 def live_versions(endpoints: Sequence[Endpoint]) -> list[AlgorithmVersion]:
-    """Return what is in production or waits in staging, with `status_since`."""
+    """Return what is in production or waits in staging, with `status_since` and `is_requested`."""
     since = (
         StatusChange.objects.filter(version=OuterRef("pk"), to_status=OuterRef("status"))
         .order_by("-at")
@@ -175,7 +182,10 @@ def live_versions(endpoints: Sequence[Endpoint]) -> list[AlgorithmVersion]:
         AlgorithmVersion.objects.filter(endpoint__in=endpoints)
         .filter(status__in=("production", "staging", "ab_testing"))
         .select_related("run")
-        .annotate(status_since=Subquery(since))
+        .annotate(
+            status_since=Subquery(since),
+            is_requested=Exists(PromotionRequest.objects.waiting().filter(version=OuterRef("pk"))),
+        )
         .order_by("-number")
     )
 
@@ -188,19 +198,6 @@ def promotions(endpoint: Endpoint, *, since: datetime) -> list[StatusChange]:
     """Return what entered production since then, oldest first, to be marked in charts."""
     changes = StatusChange.objects.of(endpoint).into_production().filter(at__gte=since)
     return list(changes.select_related("version").order_by("at", "id"))
-
-
-def in_production_at(endpoint: Endpoint, moment: datetime) -> StatusChange | None:
-    """Return the change that put the version of that moment into production; None if none was."""
-    touches_production = Q(to_status="production") | Q(from_status="production")
-    last = (
-        StatusChange.objects.of(endpoint)
-        .filter(touches_production)
-        .before(moment)
-        .select_related("version")
-        .first()
-    )
-    return last if last is not None and last.to_status == "production" else None
 
 
 def bucket_starts(period: Period, now: datetime) -> list[datetime]:

@@ -17,7 +17,7 @@ def pause(*, endpoint: Endpoint, actor: Caller, now: datetime, reason: str = "")
 
     Raises NotAllowed without Need.PROMOTE.
     """
-    access.require(actor, Need.PROMOTE)
+    access.require(actor, Need.PROMOTE, endpoint)
     with transaction.atomic():
         running = Endpoint.objects.filter(pk=endpoint.pk, paused_at=None)
         if not running.update(paused_at=now, revision=F("revision") + 1):
@@ -32,7 +32,7 @@ def resume(*, endpoint: Endpoint, actor: Caller, now: datetime, reason: str = ""
 
     Raises NotAllowed without Need.PROMOTE.
     """
-    access.require(actor, Need.PROMOTE)
+    access.require(actor, Need.PROMOTE, endpoint)
     with transaction.atomic():
         paused = Endpoint.objects.filter(pk=endpoint.pk, paused_at__isnull=False)
         if not paused.update(paused_at=None, revision=F("revision") + 1):

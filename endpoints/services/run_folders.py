@@ -28,7 +28,7 @@ from endpoints.services.run_contents import (
     files_of,
     listed_files,
 )
-from endpoints.services.training import LONGEST_CLASS
+from endpoints.services.words import LONGEST_CLASS
 from mlcore import artifact
 from mlcore.analysis import AnalysisReport
 from mlcore.canonical import sha256

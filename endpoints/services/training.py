@@ -12,6 +12,7 @@ from endpoints.models import Experiment, Run
 from endpoints.services import artifacts, forests, tracking
 from endpoints.services.access import Caller
 from endpoints.services.forests import ForestResult, ForestSpec
+from endpoints.services.words import LONGEST_CLASS, LONGEST_NAME, SOLVER_NAMES
 from mlcore import run_training as records
 from mlcore.errors import DataError, NotConvergedWarning, shown
 from mlcore.solvers import Iteration
@@ -21,15 +22,6 @@ from mlcore.training import TrainingResult, TrainingSpec, train
 Clock = Callable[[], datetime]
 Spec = TrainingSpec | ForestSpec
 Result = TrainingResult | ForestResult
-LONGEST_NAME = 120
-LONGEST_CLASS = 200
-SOLVER_NAMES = {
-    "newton": "Newton",
-    "gd": "Gradient descent",
-    "decision_tree": "Decision tree",
-    "random_forest": "Random forest",
-    "extra_trees": "Extra trees",
-}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -108,6 +108,18 @@ class Visitor:
         self.page.goto(self.site.login_link())
         return self.page
 
+    def sign_in(self, name: str) -> Page:
+        """Log in as one of the crew, with the keyboard alone."""
+        page = self.page
+        page.goto(self.site.url + "/login/")
+        page.get_by_label("Username").focus()
+        page.keyboard.type(name)
+        page.keyboard.press("Tab")
+        page.keyboard.type(name)
+        page.keyboard.press("Enter")
+        page.wait_for_url(self.site.url + "/")
+        return page
+
     def axe(self) -> list[str]:
         """Return what axe finds on the present page, one line a violation and place."""
         if not self.page.evaluate("() => 'axe' in window"):
@@ -131,9 +143,15 @@ def open_site(browser: Browser) -> Iterator[Open]:
     contexts, watches = [], []
 
     def open_window(
-        site: LiveSite, *, theme: str = "light", width: int = 1280, state: str | None = None
+        site: LiveSite,
+        *,
+        theme: str = "light",
+        width: int = 1280,
+        state: str | None = None,
+        scripts: bool = True,
     ) -> Visitor:
         context = browser.new_context(
+            java_script_enabled=scripts,
             color_scheme=theme,  # type: ignore[arg-type]
             viewport={"width": width, "height": 800},
             reduced_motion="reduce",
@@ -174,5 +192,47 @@ def own_demo(tmp_path: Path) -> Iterator[LiveSite]:
     """A demo of one's own, for stories that change what is in production."""
     with live_site(tmp_path) as site:
         site.demo = site.manage_json("demo")
+        site.start()
+        yield site
+
+
+CREW = """
+from django.contrib.auth.models import Group, Permission, User
+from django.utils import timezone
+from endpoints.models import Endpoint
+from endpoints.services import catalog, lifecycle
+from endpoints.services.access import Caller
+from endpoints.services.training import TrainingJob, run_training
+from endpoints.services.transitions import Decision
+from mlcore.training import TrainingSpec
+
+for name, role in (("dana", "scientist"), ("alex", "approver"), ("ben", "approver")):
+    User.objects.create_user(name, password=name).groups.add(Group.objects.get(name=role))
+overrule = Permission.objects.get(codename="override_gates")
+User.objects.get(username="ben").user_permissions.add(overrule)
+
+endpoint, demo = Endpoint.objects.get(), Caller(system="demo")
+good = endpoint.versions.get(number=2).run
+poor_spec = TrainingSpec(target="Class", positive="Besni", lambda_=3.0)
+job = TrainingJob(table=catalog.raisin_table(), spec=poor_spec, experiment="raisin", actor=demo)
+poor = run_training(job, clock=timezone.now).run
+for run in [good] * 8 + [poor]:
+    lifecycle.register(run=run, endpoint=endpoint, actor=demo, now=timezone.now())
+for version in endpoint.versions.filter(number__gt=8):
+    lifecycle.stage(version=version, decision=Decision(actor=demo, now=timezone.now()))
+"""
+
+
+@pytest.fixture(scope="session")
+def crew_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSite]:
+    """The demo with people whose passwords are their names: dana trains, alex approves, ben may overrule.
+
+    Beside v2 in production there are v4 to v8 in testing and v9 to v11 staged, all as good as v2; v12 is
+    staged and fails a gate. Each story takes versions of its own.
+    """
+    with live_site(tmp_path_factory.mktemp("crew")) as site:
+        site.demo = site.manage_json("demo")
+        prepared = site.manage("shell", "-c", CREW)
+        assert prepared.returncode == 0, prepared.stderr
         site.start()
         yield site

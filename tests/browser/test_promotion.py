@@ -135,7 +135,7 @@ def test_the_admin_leads_to_the_same_review(own_demo: LiveSite, open_site: Open)
     page.locator("input.action-select").first.check()
     page.locator("select[name=action]").select_option(label="Review promotion…")
     page.get_by_role("button", name="Run").or_(page.get_by_role("button", name="Go")).click()
-    expect(page).to_have_url(re.compile(r"/versions/3/review/\?to=production$"))
+    expect(page).to_have_url(re.compile(r"/versions/3/review/\?to=production&verb=promote$"))
     assert answering(own_demo) == 2
 
 

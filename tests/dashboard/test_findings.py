@@ -117,15 +117,26 @@ def test_two_classes_are_counted_like_many() -> None:
 @pytest.mark.parametrize(
     ("slope", "shift", "words"),
     [
-        (1.0, 0.0, "The probabilities are about as spread out as they should be."),
-        (0.5, -0.4, "The probabilities are too extreme, and on the whole too high."),
-        (2.0, 0.4, "The probabilities are too cautious, and on the whole too low."),
-        (None, 0.4, ""),
+        ((0.9, 1.8), (-0.2, 0.1), f"The probabilities are {evaluation.WELL_SPREAD}."),
+        ((0.3, 0.9), (-0.9, -0.1), "The probabilities are too extreme, and on the whole too high."),
+        ((1.1, 2.0), (0.1, 0.9), "The probabilities are too cautious, and on the whole too low."),
     ],
 )
-def test_calibration_in_words(slope: float | None, shift: float, words: str) -> None:
-    line = {"slope": slope, "intercept": 0.0, "in_the_large": shift}
-    assert evaluation.calibration_words({"calibration": line}) == words
+def test_calibration_in_words(
+    slope: tuple[float, float], shift: tuple[float, float], words: str
+) -> None:
+    line = {
+        "slope_low": slope[0],
+        "slope_high": slope[1],
+        "in_the_large": sum(shift) / 2,
+        "in_the_large_low": shift[0],
+        "in_the_large_high": shift[1],
+    }
+    assert evaluation.calibration_words({"calibration_intervals": line}) == words
+
+
+def test_calibration_without_a_line_is_not_judged() -> None:
+    assert evaluation.calibration_words({"calibration_intervals": None}) == ""
 
 
 def test_a_threshold_curve_needs_two_points() -> None:

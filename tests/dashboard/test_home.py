@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from endpoints.models import Endpoint, Feedback, PredictionRequest
 from endpoints.models.prediction import Source
-from endpoints.services import demo, feedback
+from endpoints.services import feedback, words
 from tests import cast
 from tests.dashboard.conftest import Browse, Site
 from tests.dashboard.pages import assert_clean, text_of
@@ -84,5 +84,5 @@ def test_what_the_demo_sent_leaves_asking_and_labelling_to_the_visitor(
     site: Site, eve: User, browse: Browse
 ) -> None:
     PredictionRequest.objects.update(source=Source.DEMO)
-    Feedback.objects.update(actor_name=demo.NAME)
+    Feedback.objects.update(actor_name=words.DEMO)
     assert ticks(text_of(browse(eve).get("/"))) == [True] * 4 + [False] * 2

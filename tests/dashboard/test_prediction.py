@@ -54,6 +54,14 @@ def test_each_row_of_a_request_has_its_own_explanation(
     assert "Area = 200000" in said
 
 
+@pytest.mark.parametrize("row", ["2", "-1", "x", "²", "9" * 4_301])
+def test_a_row_that_is_not_there_is_not_found(
+    site: Site, ana: User, browse: Browse, row: str
+) -> None:
+    address = f"/endpoints/raisin/predictions/{cast.prediction(site.endpoint).request_id}/"
+    assert browse(ana).post(address, {"row": row, "label": "Besni"}).status_code == 404
+
+
 def test_values_outside_the_training_rows_are_warned_of(
     site: Site, ana: User, eve: User, browse: Browse
 ) -> None:

@@ -23,6 +23,9 @@ from endpoints.models import (
 from tests.dashboard.conftest import Browse, Site
 
 MOST = 15
+# On the review page each gate asks for what it judges; that of live inputs from 200 rows on.
+REVIEW = "/endpoints/raisin/versions/2/review/?to=production"
+MORE, ENOUGH_ROWS = {REVIEW: 20}, {REVIEW: 210}
 
 
 def more_endpoints(site: Site, places: range) -> None:
@@ -117,7 +120,9 @@ LISTS: dict[str, Callable[[Site, range], None]] = {
     "/endpoints/raisin/?period=30d": more_versions,
     "/endpoints/raisin/versions/?archived": more_versions,
     "/endpoints/raisin/versions/1/": more_versions,
-    "/endpoints/raisin/versions/2/review/?to=production": more_predictions,
+    "/endpoints/raisin/versions/1/card/": more_versions,
+    "/endpoints/raisin/versions/1/summary/": more_versions,
+    REVIEW: more_predictions,
     "/endpoints/raisin/predictions/": more_predictions,
     "/runs/": more_runs,
     "/account/": more_endpoints,
@@ -130,9 +135,10 @@ def test_it_asks_as_often_for_many_as_for_few(
 ) -> None:
     client = browse(alex)
     counts = []
-    for places in (range(10), range(10, 300)):
+    few = ENOUGH_ROWS.get(address, 10)
+    for places in (range(few), range(few, 300)):
         LISTS[address](site, places)
         with CaptureQueriesContext(connection) as asked:
             assert client.get(address).status_code == 200
         counts.append(len(asked))
-    assert counts[0] == counts[1] <= MOST, [query["sql"][:90] for query in asked]
+    assert counts[0] == counts[1] <= MORE.get(address, MOST), [query["sql"][:90] for query in asked]

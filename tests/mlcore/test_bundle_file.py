@@ -148,6 +148,20 @@ def test_a_bomb_is_not_unpacked(file: Path) -> None:
     assert_refused(file, r"model\.zip is not in the canonical form")
 
 
+def test_a_long_listing_is_not_parsed(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with zipfile.ZipFile(file, "a") as archive:
+        for number in range(1_500):
+            archive.writestr(f"member {number}", b"")
+    monkeypatch.setattr(zipfile, "ZipFile", None)  # whoever would parse it fails
+    assert_refused(file, r"model\.zip is not in the canonical form")
+
+
+def test_a_large_document_is_refused_where_there_is_a_limit(file: Path) -> None:
+    with pytest.raises(ArtifactError, match=r"model\.json has \d+ bytes; 100 is the most"):
+        artifact.copy(file, file.with_name("copied"), largest_document=100)
+    assert not file.with_name("copied").exists()
+
+
 def test_it_refuses_a_symbolic_link_as_a_member(file: Path) -> None:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:

@@ -299,7 +299,7 @@ def test_a_run_has_one_model(
 def test_it_keeps_all_of_a_training(run: TrackedRun, trained: TrainingResult) -> None:
     run.log_training(trained)
     found = read_run(run.path)
-    assert (found.params["lambda_"], found.params["threshold_value"]) == ("0.01", "0.5")
+    assert (found.params["lambda_"], found.params["threshold"]) == ("0.01", "0.5")
     assert found.params["columns"].startswith("Area, MajorAxisLength")
     assert "lr" not in found.params
     assert found.tags == {"dataset": "raisin-synthetic"}

@@ -291,6 +291,6 @@ def test_what_is_no_table_is_refused_with_the_way_to_one() -> None:
 def test_the_settings_of_three_classes_are_kept_without_what_is_for_two() -> None:
     result = train(SPEC, three_classes())
     kept = run_training.params(result)
-    assert {"threshold", "threshold_value", "positive", "calibration", "lr"}.isdisjoint(kept)
+    assert {"threshold", "positive", "calibration", "lr"}.isdisjoint(kept)
     assert kept["solver"] == "newton"
-    assert run_training.params(train(SPEC, synthetic_raisin()))["threshold_value"] == 0.5
+    assert run_training.params(train(SPEC, synthetic_raisin()))["threshold"] == 0.5

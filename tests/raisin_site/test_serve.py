@@ -91,7 +91,7 @@ from django.utils import timezone
 from endpoints.models import AlgorithmVersion
 from endpoints.services import lifecycle
 from endpoints.services.access import Caller
-from endpoints.services.lifecycle import Decision
+from endpoints.services.transitions import Decision
 decision = Decision(actor=Caller(system="test"), now=timezone.now(), reason="a test of visibility")
 lifecycle.promote(version=AlgorithmVersion.objects.get(status="staging"), decision=decision)
 """

@@ -20,10 +20,11 @@ from tqdm import tqdm
 from endpoints.errors import InvalidRequest
 from endpoints.management.base import JsonCommand, ensure_prepared
 from endpoints.models import AlgorithmVersion
-from endpoints.services import catalog, lifecycle
+from endpoints.services import auto_promotion, catalog, lifecycle
 from endpoints.services.access import Caller
 from endpoints.services.forests import ForestSpec
-from endpoints.services.training import SOLVER_NAMES, Spec, TrainedRun, TrainingJob, run_training
+from endpoints.services.training import Spec, TrainedRun, TrainingJob, run_training
+from endpoints.services.words import SOLVER_NAMES
 from mlcore import datasets
 from mlcore.errors import DataError, listed
 from mlcore.solvers import Iteration
@@ -213,7 +214,9 @@ class progress:  # noqa: N801 - reads as a verb where it is used
 def register(trained: TrainedRun, slug: str) -> AlgorithmVersion:
     now = timezone.now()
     endpoint = catalog.get_or_create_endpoint(slug=slug, actor=SHELL, now=now)
-    return lifecycle.register(run=trained.run, endpoint=endpoint, actor=SHELL, now=now)
+    version = lifecycle.register(run=trained.run, endpoint=endpoint, actor=SHELL, now=now)
+    auto_promotion.consider(version, now=now)
+    return version
 
 
 def facts(trained: TrainedRun, slug: str, version: AlgorithmVersion | None) -> dict[str, Any]:

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import gc
+import os
 import socket
+import sys
 from collections.abc import Mapping
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import CommandError, CommandParser
 from django.db import connections
-from granian import Granian
-from granian.constants import HTTPModes, Interfaces, RuntimeModes
 
 from endpoints.management.base import JsonCommand
 from endpoints.services import people
 
-# Each thread costs a database connection and an arena of memory: 16 of them passed 128 MiB.
-THREADS = 4
-
 
 class Command(JsonCommand):
     help = "Serve pages and REST. One process of a few threads; scale out with more pods."
+    requires_system_checks: list[str] = []  # they load every view, and the server does that again
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
@@ -76,24 +74,10 @@ def refuse_taken_port(host: str, port: int) -> None:
 
 
 def serve(host: str, port: int) -> None:
-    """Load the application before the fork, so that parent and worker share its memory."""
-    from raisin_site.wsgi import application
-
+    """Become the server: the same process, without what this command needed to prepare."""
     connections.close_all()
-    gc.collect()
-    gc.freeze()
-    Granian(
-        "raisin_site.wsgi:application",
-        address=host,
-        port=port,
-        interface=Interfaces.WSGI,
-        workers=1,
-        blocking_threads=THREADS,
-        runtime_mode=RuntimeModes.st,
-        runtime_blocking_threads=2,
-        http=HTTPModes.http1,
-        websockets=False,
-        log_level="error",  # it warns on standard output, which belongs to --json
-        respawn_failed_workers=True,
-        workers_kill_timeout=30,
-    ).serve(target_loader=lambda *_: application)
+    inherited = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(settings.BASE_DIR), inherited)))
+    # -P: what lies in the folder where somebody types the command is not ours to import.
+    arguments = [sys.executable, "-P", "-m", "raisin_site.server", host, str(port)]
+    os.execv(sys.executable, arguments)  # noqa: S606  no shell, no words from outside

@@ -84,6 +84,14 @@ def test_the_versions_to_choose_from_answered_for_the_chosen_endpoint(
     assert version_choices(admin_client, endpoint__id__exact=raisin.pk) == ours
 
 
+@pytest.mark.parametrize("digits", [30, 4_301])
+def test_an_endpoint_beyond_all_numbers_is_no_error(
+    raisin: Endpoint, admin_client: Client, digits: int
+) -> None:
+    query = {"endpoint__id__exact": "9" * digits}
+    assert admin_client.get(url("predictionrequest"), query).status_code in (200, 302)
+
+
 def test_one_is_found_by_its_id(raisin: Endpoint, admin_client: Client, admin_user: User) -> None:
     logged = cast.prediction(raisin).request_id
     cast.prediction(raisin)

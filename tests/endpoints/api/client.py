@@ -25,8 +25,12 @@ ERROR_KEYS = {
 
 def post(api: APIClient, path: str, body: Any, **headers: str) -> HttpResponse:
     """Send the body as JSON text; bytes are sent as they are."""
+    return send(api, "POST", path, body, **headers)
+
+
+def send(api: APIClient, method: str, path: str, body: Any, **headers: str) -> HttpResponse:
     data = body if isinstance(body, bytes) else orjson.dumps(body)
-    return api.generic("POST", path, data, content_type="application/json", headers=headers)
+    return api.generic(method, path, data, content_type="application/json", headers=headers)
 
 
 def with_key(api: APIClient, text: str) -> APIClient:

@@ -54,7 +54,7 @@ def test_it_refuses_strangers_at_a_private_endpoint(api: APIClient, private: End
 
 
 @pytest.mark.parametrize("path", READING[:-1])
-def test_a_member_may_read(browser: APIClient, raisin: Endpoint, path: str) -> None:
+def test_a_viewer_may_read(browser: APIClient, raisin: Endpoint, path: str) -> None:
     assert browser.get(f"/api/v1/{path}").status_code == 200
 
 
@@ -63,7 +63,10 @@ def test_it_refuses_a_browser_without_its_token(browser: APIClient, private: End
     assert "X-CSRFToken" in problem["error"]
 
 
-def test_a_browser_with_its_token_may_predict(browser: APIClient, private: Endpoint) -> None:
+def test_a_browser_with_its_token_may_predict(
+    browser: APIClient, private: Endpoint, ana: User
+) -> None:
+    browser.force_login(ana)
     browser.cookies["csrftoken"] = token = "a" * 32
     assert post(browser, "/api/v1/private/predict", ROW, X_CSRFToken=token).status_code == 200
 

@@ -80,7 +80,7 @@ def test_it_records_each_row_of_many(api: APIClient, raisin: Endpoint) -> None:
 
 def test_it_records_who_sent_it(api: APIClient, request_id: str, dev_key: str) -> None:
     send(with_key(api, dev_key), request_id, {"label": "Besni"})
-    assert Feedback.objects.get().actor_name == "key tests"
+    assert Feedback.objects.get().actor_name == "key tests of dev"
 
 
 @pytest.mark.parametrize(

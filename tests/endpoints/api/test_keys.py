@@ -145,6 +145,28 @@ def test_a_key_of_one_endpoint_sees_the_runs_behind_it(
     problem_in(api.get(f"/api/v1/runs/{foreign}"), 404, "not_found")
 
 
+@pytest.mark.parametrize("scheme", ["Bearer", "Api-Key"])
+def test_a_key_to_manage_acts_for_its_maker_as_long_as_they_may(
+    api: APIClient, private: Endpoint, alex: User, scheme: str
+) -> None:
+    api.credentials(HTTP_AUTHORIZATION=f"{scheme} {new_key(alex, scopes=['manage'])[1]}")
+    pause = "/api/v1/endpoints/private/pause"
+    assert api.get("/api/v1/endpoints/private").status_code == 200
+    assert post(api, pause, {"reason": "for maintenance"}).status_code == 200
+    assert Event.objects.get(verb="pause").actor_name == "key tests of alex"
+    User.objects.filter(pk=alex.pk).update(is_active=False)
+    problem_in(api.get("/api/v1/endpoints/private"), 403, "not_allowed")
+    problem_in(post(api, pause, {"reason": "for maintenance"}), 403, "not_allowed")
+
+
+def test_an_application_goes_on_without_its_maker(
+    api: APIClient, private: Endpoint, dev: User
+) -> None:
+    with_key(api, new_key(dev, scopes=["predict"])[1])
+    User.objects.filter(pk=dev.pk).update(is_active=False)
+    assert post(api, PRIVATE, ROW).status_code == 200
+
+
 @pytest.mark.parametrize(
     "facts",
     [

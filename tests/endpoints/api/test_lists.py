@@ -29,12 +29,24 @@ def started(name: str, *, hour: int) -> None:
 
 def test_an_endpoint(reader: APIClient, raisin: Endpoint) -> None:
     assert reader.get("/api/v1/endpoints/raisin").json() == {
+        "id": raisin.pk,
         "slug": "raisin",
         "name": "Raisin",
         "description": "",
         "public_predictions": True,
         "primary_metric": "log_loss",
+        "metric_direction": "",
+        "metric_tolerance": 0.01,
+        "minimum_improvement": 0.0,
+        "latency_budget_ms": 50.0,
+        "gate_policy": "block",
+        "card_required": False,
+        "second_person_required": False,
+        "auto_promote": False,
+        "members_only": False,
         "production": 1,
+        "paused_at": None,
+        "owner": "",
         "created_at": "2026-11-02T09:00:00Z",
         "url": "http://testserver/api/v1/endpoints/raisin",
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from endpoints.services.access import Caller
-from endpoints.services.lifecycle import Decision
+from endpoints.services.transitions import Decision
 
 NOON = datetime(2026, 11, 12, 12, 0, tzinfo=UTC)
 REASON = "better on the new harvest"

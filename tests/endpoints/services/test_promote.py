@@ -37,7 +37,7 @@ def test_it_records_who_when_why_and_the_evidence(raisin: Endpoint) -> None:
     )
     assert (stored.actor_name, stored.reason) == ("alex", REASON)
     assert {gate["name"] for gate in stored.gates} >= {"Artefact reload", "Validation metric"}
-    assert all(gate["verdict"] in {"pass", "warn"} for gate in stored.gates)
+    assert "fail" not in {gate["verdict"] for gate in stored.gates}
 
 
 def test_it_records_an_event_for_both_versions(raisin: Endpoint) -> None:
@@ -77,6 +77,15 @@ def test_it_refuses_what_was_reviewed_against_another_production(raisin: Endpoin
     assert statuses(raisin) == {1: "production", 2: "staging"}
 
 
+def test_it_refuses_a_card_that_was_written_while_the_gates_ran(raisin: Endpoint) -> None:
+    version = staged(raisin)
+    raisin.versions.filter(pk=version.pk).update(limits="Not for sultanas.")
+    with pytest.raises(Conflict, match="card of v2 was written meanwhile"):
+        lifecycle.promote(version=version, decision=decision())
+    assert statuses(raisin) == {1: "production", 2: "staging"}
+    assert version.status == "staging"
+
+
 def test_it_refuses_a_stale_copy_and_says_who_was_first(raisin: Endpoint) -> None:
     mine, theirs = staged(raisin), staged(raisin)
     lifecycle.promote(version=theirs, decision=decision(by="ben"))
@@ -85,8 +94,8 @@ def test_it_refuses_a_stale_copy_and_says_who_was_first(raisin: Endpoint) -> Non
 
 
 def test_it_refuses_a_failed_gate(raisin: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
-    worse = Gate("Validation metric", "fail", "v2 is worse than v1.")
-    monkeypatch.setattr(gates, "evaluate", lambda version: [worse])
+    worse = Gate("metric", "Validation metric", "fail", "v2 is worse than v1.")
+    monkeypatch.setattr(gates, "evaluate", lambda version, **_: [worse])
     with pytest.raises(GateFailed, match="v2 is worse than v1"):
         lifecycle.promote(version=staged(raisin), decision=decision())
     assert statuses(raisin) == {1: "production", 2: "staging"}
@@ -97,8 +106,8 @@ def test_a_warning_policy_lets_a_failed_gate_pass_and_keeps_it(
 ) -> None:
     raisin.gate_policy = "warn"
     raisin.save(update_fields=["gate_policy"])
-    worse = Gate("Validation metric", "fail", "v2 is worse than v1.")
-    monkeypatch.setattr(gates, "evaluate", lambda version: [worse])
+    worse = Gate("metric", "Validation metric", "fail", "v2 is worse than v1.")
+    monkeypatch.setattr(gates, "evaluate", lambda version, **_: [worse])
     change = lifecycle.promote(version=staged(raisin), decision=decision())
     assert change.gates[0]["verdict"] == "fail"
 

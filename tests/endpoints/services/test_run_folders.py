@@ -13,13 +13,15 @@ from sklearn.tree import DecisionTreeClassifier
 
 from endpoints.errors import InvalidTransition
 from endpoints.models import Endpoint, Experiment, Metric, Run
-from endpoints.services import gates, lifecycle, serving
+from endpoints.services import lifecycle, serving
 from endpoints.services.run_folders import ImportResult
 from endpoints.services.serving import Question
+from endpoints.services.transitions import Decision
 from mlcore import NotConvergedWarning, TrainingSpec, train
 from mlcore.from_sklearn import classifier_from_sklearn, provenance_of
 from mlcore.tracking import start_run
 from tests import cast
+from tests.endpoints.services.candidates import verdicts
 from tests.endpoints.services.folders import (
     edit,
     facts,
@@ -55,16 +57,10 @@ def test_an_imported_run_serves(tmp_path: Path, raisin: Endpoint) -> None:
     assert outcomes(tmp_path) == ["imported"]
     run = Run.objects.get(pk=folder.id)
     version = lifecycle.register(run=run, endpoint=raisin, actor=cast.SYSTEM, now=cast.THEN)
-    decision = lifecycle.Decision(
-        actor=cast.SYSTEM, now=cast.THEN + timedelta(days=1), reason=cast.REASON
-    )
+    decision = Decision(actor=cast.SYSTEM, now=cast.THEN + timedelta(days=1), reason=cast.REASON)
     lifecycle.stage(version=version, decision=decision)
-    assert {gate.name: gate.verdict for gate in gates.evaluate(version)} == {
-        "Artefact reload": "pass",
-        "Schema and classes": "pass",
-        "Solver converged": "pass",
-        "Validation metric": "pass",
-    }
+    found = verdicts(version)
+    assert {found[code] for code in ("smoke", "schema", "metric", "convergence")} == {"pass"}
     lifecycle.promote(version=version, decision=decision)
     raisin.refresh_from_db()
     answer = serving.predict(Question(endpoint=raisin, rows=[ROW]), clock=lambda: cast.THEN)
@@ -190,9 +186,8 @@ def test_a_model_that_was_trained_elsewhere_comes_in(tmp_path: Path, raisin: End
     run = Run.objects.get(pk=tracked_run.id)
     assert (run.solver, run.dataset_name) == ("DecisionTreeClassifier", "grains")
     version = lifecycle.register(run=run, endpoint=raisin, actor=cast.SYSTEM, now=cast.THEN)
-    verdicts = {gate.name: gate.verdict for gate in gates.evaluate(version)}
-    assert verdicts["Artefact reload"] == "pass"
-    assert verdicts["Schema and classes"] == "pass"
+    found = verdicts(version)
+    assert (found["smoke"], found["schema"]) == ("pass", "pass")
 
 
 def test_what_a_training_found_out_comes_along(tmp_path: Path) -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from endpoints.errors import GateFailed
 from endpoints.models import AlgorithmVersion, Endpoint
-from endpoints.services import gates, lifecycle
-from endpoints.services.gates import Gate
+from endpoints.services import artifacts, lifecycle
+from endpoints.services.gates import Case, Gate
+from endpoints.services.gates.question import same_question
+from mlcore import Classifier
 from tests import cast
+from tests.endpoints.services.candidates import judged, second
 from tests.endpoints.services.decisions import decision
 
 pytestmark = pytest.mark.django_db
@@ -16,7 +22,7 @@ SIX = ("Area", "MajorAxisLength", "MinorAxisLength", "Eccentricity", "ConvexArea
 
 
 def gate(version: AlgorithmVersion) -> Gate:
-    return next(found for found in gates.evaluate(version) if found.name == "Schema and classes")
+    return judged(version)["schema"]
 
 
 def test_it_works(raisin: Endpoint) -> None:
@@ -49,3 +55,26 @@ def test_it_refuses_a_column_that_callers_do_not_send(raisin: Endpoint) -> None:
 def test_a_first_version_has_nothing_to_match(raisin: Endpoint) -> None:
     raisin.versions.filter(number=1).update(status="archived")
     assert gate(raisin.versions.get(number=2)).verdict == "not_run"
+
+
+def with_columns(classifier: Classifier, **changes: Any) -> Classifier:
+    """The classifier with its first column changed."""
+    first, *others = classifier.schema.columns
+    schema = replace(classifier.schema, columns=(replace(first, **changes), *others))
+    return replace(classifier, schema=schema)
+
+
+def test_a_level_or_a_hole_that_is_no_longer_taken_fails(
+    raisin: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    candidate = second(raisin)
+    ours = artifacts.load(candidate)
+    levels = {"kind": "category", "levels": ("big", "small"), "fill": "big"}
+    theirs = with_columns(ours, **levels)
+    narrower = with_columns(ours, kind="category", levels=("small",), fill=None)
+    loaded = {candidate.pk: narrower}
+    monkeypatch.setattr(artifacts, "load", lambda kept: loaded.get(kept.pk, theirs))
+    found = same_question(Case(candidate, cast.SYSTEM, cast.THEN))
+    assert found.verdict == "fail"
+    assert "levels of Area no longer known big" in found.message
+    assert "Area may no longer be missing" in found.message

@@ -1,0 +1,97 @@
+"""Who outside is told of status changes, and every message to them with what became of it."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from endpoints.models.endpoint import Endpoint
+
+
+class WebhookQuerySet(models.QuerySet["Webhook"]):
+    def told_of(self, endpoint: Endpoint) -> WebhookQuerySet:
+        ours = models.Q(endpoint=None) | models.Q(endpoint=endpoint)
+        return self.filter(ours, enabled=True)
+
+
+class Webhook(models.Model):
+    """An address that gets a signed message for each status change."""
+
+    name = models.CharField(max_length=80)
+    # No URLField: it refuses the one-word host names of a private network.
+    url = models.CharField("URL", max_length=500)
+    endpoint = models.ForeignKey(
+        Endpoint,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="webhooks",
+        help_text="Empty: it is told of every endpoint.",
+    )
+    secret = models.CharField(max_length=80, editable=False)
+    enabled = models.BooleanField(default=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, editable=False, on_delete=models.SET_NULL
+    )
+
+    objects = WebhookQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name", "id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DeliveryQuerySet(models.QuerySet["WebhookDelivery"]):
+    def waiting(self) -> DeliveryQuerySet:
+        return self.filter(state=WebhookDelivery.State.WAITING)
+
+    def due(self, now: datetime) -> DeliveryQuerySet:
+        """What waits for a webhook that is disabled is not due until it is enabled again."""
+        return self.waiting().filter(webhook__enabled=True, next_attempt_at__lte=now)
+
+
+class WebhookDelivery(models.Model):
+    """One message, written in the transaction of the change that it tells of.
+
+    Whoever sends it first moves `next_attempt_at` ahead: that is the lease. A sender that is killed
+    leaves it so, and it comes again.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waiting"
+        DELIVERED = "delivered", "Delivered"
+        FAILED = "failed", "Given up"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    webhook = models.ForeignKey(Webhook, on_delete=models.PROTECT, related_name="deliveries")
+    body = models.TextField(help_text="The very bytes that are signed and sent.")
+    state = models.CharField(max_length=16, choices=State.choices, default=State.WAITING)
+    attempts = models.PositiveIntegerField(default=0)
+    next_attempt_at = models.DateTimeField()
+    response_status = models.PositiveIntegerField(null=True)
+    problem = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    objects = DeliveryQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        verbose_name_plural = "webhook deliveries"
+        indexes = [models.Index(fields=["state", "next_attempt_at"], name="delivery_due")]
+        constraints = [
+            models.CheckConstraint(
+                name="delivery_state_known",
+                condition=models.Q(state__in=("waiting", "delivered", "failed")),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.webhook}: {self.get_state_display()}"

@@ -1,0 +1,47 @@
+"""The groups of people and what each may do; `override_gates` and `view_inputs` are given one by one."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+_VIEWER = (
+    "view_algorithmversion",
+    "view_endpoint",
+    "view_evaluation",
+    "view_event",
+    "view_experiment",
+    "view_feedback",
+    "view_predictionrequest",
+    "view_promotionrequest",
+    "view_run",
+    "view_statuschange",
+)
+
+ROLES = MappingProxyType(
+    {
+        "viewer": _VIEWER,
+        "scientist": (
+            *_VIEWER,
+            "add_endpoint",
+            "add_run",
+            "manage_own_keys",
+            "register_version",
+            "request_promotion",
+            "stage_version",
+            "try_endpoint",
+        ),
+        "approver": (
+            *_VIEWER,
+            "archive_version",
+            "change_endpoint",
+            "manage_own_keys",
+            "promote_version",
+            "rollback_endpoint",
+            "stage_version",
+            "try_endpoint",
+        ),
+        "analyst": (*_VIEWER, "try_endpoint"),
+        "developer": (*_VIEWER, "add_feedback", "manage_own_keys", "try_endpoint"),
+    }
+)
+"""Codenames of permissions in the app `endpoints`, by group."""

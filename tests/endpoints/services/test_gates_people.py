@@ -1,0 +1,147 @@
+"""The gates of what people have done: tested live, written the card, looked a second time."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+
+from endpoints.errors import GateFailed
+from endpoints.models import AlgorithmVersion, Endpoint, PromotionRequest, StatusChange
+from endpoints.services import lifecycle
+from endpoints.services.access import Caller
+from endpoints.services.gates import Gate
+from endpoints.services.transitions import Decision
+from tests import cast
+from tests.endpoints.services.candidates import gate, second
+
+pytestmark = pytest.mark.django_db
+
+
+def told(version: AlgorithmVersion, verb: str, *, hours: int, reason: str = "") -> None:
+    """Write a change of status as the tests of later will; their machinery is not here yet."""
+    StatusChange.objects.create(
+        version=version, verb=verb, from_status="staging", to_status="ab_testing",
+        actor_name="alex", reason=reason, at=cast.THEN + timedelta(hours=hours),
+    )  # fmt: skip
+
+
+def by(user: User | None, version: AlgorithmVersion) -> Gate:
+    return gate(version, "second_person", actor=Caller(user=user) if user else cast.SYSTEM)
+
+
+def trained_by(version: AlgorithmVersion, user: User) -> AlgorithmVersion:
+    version.run.created_by = user
+    version.run.save()
+    return version
+
+
+def required(endpoint: Endpoint) -> AlgorithmVersion:
+    Endpoint.objects.filter(pk=endpoint.pk).update(second_person_required=True)
+    return second(endpoint)
+
+
+def test_a_version_that_was_never_tested_has_no_result(raisin: Endpoint) -> None:
+    found = gate(second(raisin), "abtest")
+    assert found.verdict == "not_run"
+    assert found.message == "No test was run with v2 against production."
+
+
+def test_a_running_test_has_no_result_yet(raisin: Endpoint) -> None:
+    told(second(raisin), "start_test", hours=1)
+    found = gate(second(raisin), "abtest")
+    assert found.verdict == "not_run"
+    assert "has been running since 02 November 2026" in found.message
+
+
+def test_a_stopped_test_is_a_warning_with_its_reason(raisin: Endpoint) -> None:
+    told(second(raisin), "start_test", hours=1)
+    told(second(raisin), "stop_test", hours=2, reason="no useful difference")
+    found = gate(second(raisin), "abtest")
+    assert found.verdict == "warn"
+    assert "alex stopped a test with v2 on 02 November 2026" in found.message
+    assert found.message.endswith("“no useful difference”")
+
+
+def test_an_empty_card_is_a_warning(raisin: Endpoint) -> None:
+    found = gate(second(raisin), "card")
+    assert found.verdict == "warn"
+    assert found.message == "The card of v2 does not say: intended use, limits."
+
+
+def test_a_card_that_is_required_fails_when_half_written(raisin: Endpoint) -> None:
+    Endpoint.objects.update(card_required=True)
+    raisin.versions.filter(number=2).update(intended_use="Sorting raisins.")
+    found = gate(second(raisin), "card")
+    assert found.verdict == "fail"
+    assert "does not say: limits" in found.message
+
+
+def test_a_written_card_passes(raisin: Endpoint) -> None:
+    Endpoint.objects.update(card_required=True)
+    raisin.versions.update(intended_use="Sorting raisins.", limits="No grapes.")
+    assert gate(second(raisin), "card").verdict == "pass"
+
+
+def test_somebody_else_may_decide(raisin: Endpoint, dana: User, alex: User) -> None:
+    found = by(alex, trained_by(second(raisin), dana))
+    assert found.verdict == "pass"
+    assert found.message == "alex decides on the work of dana."
+
+
+def test_who_trained_it_is_warned(raisin: Endpoint, dana: User) -> None:
+    found = by(dana, trained_by(second(raisin), dana))
+    assert found.verdict == "warn"
+    assert found.message == "dana trained v2; somebody else should decide."
+
+
+def test_who_trained_it_fails_where_a_second_person_is_required(
+    raisin: Endpoint, dana: User
+) -> None:
+    found = by(dana, trained_by(required(raisin), dana))
+    assert found.verdict == "fail"
+
+
+def test_who_registered_or_asked_is_not_a_second_person(raisin: Endpoint, alex: User) -> None:
+    version = required(raisin)
+    version.created_by = alex
+    PromotionRequest.objects.create(version=version, requested_by=alex, at=cast.THEN)
+    found = by(alex, version)
+    assert found.verdict == "fail"
+    assert "alex registered and asked for v2" in found.message
+
+
+def test_the_last_request_counts(raisin: Endpoint, alex: User, dana: User) -> None:
+    version = required(raisin)
+    asked = PromotionRequest.objects.create
+    asked(version=version, requested_by=alex, at=cast.THEN, outcome="rejected", closed_at=cast.THEN)
+    asked(version=version, requested_by=dana, at=cast.THEN + timedelta(hours=1))
+    assert by(alex, version).verdict == "pass"
+
+
+def test_a_setting_requires_it_everywhere(raisin: Endpoint, dana: User, settings: object) -> None:
+    settings.RAISIN_SECOND_PERSON = True  # type: ignore[attr-defined]
+    assert by(dana, trained_by(second(raisin), dana)).verdict == "fail"
+
+
+def test_the_command_line_is_no_person(raisin: Endpoint) -> None:
+    assert by(None, required(raisin)).verdict == "not_run"
+
+
+def test_nobody_known_is_a_warning_where_it_is_required(raisin: Endpoint, alex: User) -> None:
+    assert by(alex, second(raisin)).verdict == "not_run"
+    assert by(alex, required(raisin)).verdict == "warn"
+
+
+def test_a_key_stands_for_its_maker(raisin: Endpoint, alex: User) -> None:
+    key, _ = cast.new_key(alex, scopes=["manage"])
+    version = trained_by(required(raisin), alex)
+    assert gate(version, "second_person", actor=Caller(key=key)).verdict == "fail"
+
+
+def test_it_stops_the_promotion(raisin: Endpoint, alex: User) -> None:
+    version = trained_by(required(raisin), alex)
+    decision = Decision(actor=Caller(user=alex), now=cast.THEN, reason=cast.REASON)
+    with pytest.raises(GateFailed, match="alex trained v2; somebody else should decide"):
+        lifecycle.promote(version=version, decision=decision)

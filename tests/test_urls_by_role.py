@@ -1,0 +1,253 @@
+"""Every address asked by every role, by none and by every kind of key, compared with tests/url_table.py."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
+
+from endpoints.models import (
+    AlgorithmVersion,
+    ApiKey,
+    Endpoint,
+    Event,
+    Feedback,
+    Membership,
+    PredictionRequest,
+    Run,
+    StatusChange,
+)
+from endpoints.models.endpoint import Scope
+from endpoints.services import keys
+from tests import cast, url_table
+from tests.url_table import (
+    ADMIN,
+    KEY_ELSEWHERE,
+    KEY_MANAGE,
+    KEYS,
+    NEIGHBOUR,
+    OUTSIDER,
+    PAGES,
+    PEOPLE,
+    REST,
+    STRANGERS,
+    UNKNOWN,
+    Line,
+)
+
+ADMIN_PAGES = {"admin:index"}  # the rest of the admin has its own permissions and tests
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+TRACES = (StatusChange, Event, AlgorithmVersion, ApiKey, Membership, PredictionRequest, Feedback)
+
+
+@dataclass(frozen=True)
+class Place:
+    """What the addresses name: the endpoint raisin with all that hangs on it, and a key of nobody here."""
+
+    endpoint: Endpoint
+    arguments: dict[str, Any]
+
+    def address(self, line: Line) -> str:
+        view = reverse(line.name, kwargs=self.arguments_of(line.name))
+        return f"{view}?{line.query}" if line.query else view
+
+    def arguments_of(self, name: str) -> dict[str, Any]:
+        found = ADDRESSES[name].pattern.converters
+        return {key: self.arguments.get(f"{name} {key}", self.arguments.get(key)) for key in found}
+
+
+def addresses(patterns: list[Any], prefix: str = "") -> Iterator[tuple[str, URLPattern]]:
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            space = f"{pattern.namespace}:" if pattern.namespace else ""
+            yield from addresses(pattern.url_patterns, prefix + space)
+        elif pattern.name:
+            yield prefix + pattern.name, pattern
+
+
+ADDRESSES: dict[str, URLPattern] = {
+    name: pattern
+    for name, pattern in addresses(get_resolver().url_patterns)
+    if not name.startswith("admin:") or name in ADMIN_PAGES
+}
+
+
+def methods_of(pattern: URLPattern) -> list[str]:
+    """Return the methods of a REST view; what a page does with which is not written on it."""
+    view = getattr(pattern.callback, "cls", None)
+    return [method for method in METHODS if view is not None and hasattr(view, method.lower())]
+
+
+@pytest.fixture
+def place(db: None) -> Place:
+    endpoint = cast.raisin_endpoint()
+    Endpoint.objects.filter(pk=endpoint.pk).update(public_predictions=False)
+    endpoint.refresh_from_db()
+    version = endpoint.versions.get(number=2)
+    request = cast.prediction(endpoint, now=timezone.now())
+    change = version.status_changes.get(verb="stage")
+    test = StatusChange.objects.create(
+        version=version, verb="start_test", to_status="ab_testing", actor_name="x", at=cast.THEN
+    )
+    stranger = cast.person("stranger", cast.DEVELOPER)
+    key, _ = cast.new_key(stranger)
+    arguments = {
+        "slug": endpoint.slug,
+        "number": version.number,
+        "request_id": request.request_id,
+        "run_id": version.run_id,
+        "key_id": key.pk,
+        "prefix": key.prefix,
+        "api:mlalgorithm pk": version.pk,
+        "api:mlalgorithmstatus pk": change.pk,
+        "api:mlrequest pk": request.request_id,
+        "api:abtest pk": test.pk,
+    }
+    return Place(endpoint, arguments)
+
+
+def user_of(who: str, place: Place) -> User:
+    """Make the person; a neighbour's roles hold elsewhere, and here everything is for members only."""
+    if who == ADMIN:
+        return User.objects.create_superuser(who, password=who)
+    user = User.objects.create_user(who, password=who)
+    if who == NEIGHBOUR:
+        elsewhere = hide(place)
+        Membership.objects.bulk_create(
+            Membership(user=user, endpoint=elsewhere, role=cast.role(name))
+            for name in url_table.ROLES
+        )
+    elif who != OUTSIDER:
+        user.groups.add(cast.role(who))
+    return user
+
+
+def hide(place: Place) -> Endpoint:
+    Endpoint.objects.filter(pk=place.endpoint.pk).update(members_only=True)
+    return cast.an_endpoint("elsewhere")
+
+
+def key_of(who: str, place: Place) -> str:
+    """Return the text of the key."""
+    if who == KEY_ELSEWHERE:
+        maker, scopes, endpoint = user_of(ADMIN, place), list(Scope.values), hide(place)
+    else:
+        role = url_table.APPROVER if who == KEY_MANAGE else url_table.DEVELOPER
+        maker, scopes, endpoint = user_of(role, place), [who.removeprefix("key:")], None
+    return keys.create(name=who, scopes=scopes, endpoint=endpoint, user=maker, now=timezone.now())[
+        1
+    ]
+
+
+def headers_of(who: str, place: Place) -> dict[str, str]:
+    """Return what the caller sends with each request: a session's cookie, a key, or nothing."""
+    if who == UNKNOWN:
+        return {}
+    if who in KEYS:
+        return {"Authorization": f"Bearer {key_of(who, place)}"}
+    client = Client()
+    client.force_login(user_of(who, place))
+    return {"Cookie": client.cookies.output(header="", sep=";")}
+
+
+def expected(line: Line, who: str, *, is_page: bool) -> str:
+    is_hidden = who in STRANGERS and bool(ADDRESSES[line.name].pattern.converters)
+    if who in line.absent or (is_hidden and who not in line.who):
+        return "404"
+    if who in line.who:
+        return "comes in"
+    if line.otherwise or who != UNKNOWN:
+        return line.otherwise or "403"
+    return "login" if is_page else "401"
+
+
+def outcome(response: HttpResponse) -> str:
+    """Return what the answer means to its reader; a form with mistakes was let in."""
+    status = response.status_code
+    if status == 302 and response["Location"].startswith(("/login/", "/admin/login/")):
+        return "login"
+    return str(status) if status in (401, 403, 404, 405) or status >= 500 else "comes in"
+
+
+def ask(place: Place, line: Line, headers: Mapping[str, str], *, is_page: bool) -> HttpResponse:
+    address, client = place.address(line), Client(raise_request_exception=False)
+    body: dict[str, Any] = {
+        key: value.format(**place.arguments) if isinstance(value, str) else value
+        for key, value in line.body.items()
+    }
+    if is_page:
+        return getattr(client, line.method.lower())(address, body or None, headers=headers)
+    data = "" if line.method == "GET" else json.dumps(body)
+    return client.generic(line.method, address, data, "application/json", headers=headers)
+
+
+def traces() -> list[int]:
+    archived = Run.objects.exclude(archived_at=None).count()
+    return [archived, *(model.objects.count() for model in TRACES)]
+
+
+def surprises(place: Place, lines: tuple[Line, ...], who: str, *, is_page: bool) -> Iterator[str]:
+    """Ask each line in a transaction of its own that is undone; yield what was not as the table says."""
+    headers = headers_of(who, place)
+    for line in lines:
+        with transaction.atomic():
+            before = traces()
+            found = outcome(ask(place, line, headers, is_page=is_page))
+            wanted = expected(line, who, is_page=is_page)
+            if found != wanted:
+                yield f"{line} {dict(line.body) or ''} as {who}: {found}, not {wanted}"
+            elif wanted != "comes in" and traces() != before:
+                yield f"{line} as {who}: refused, but something was written"
+            transaction.set_rollback(True)
+
+
+@pytest.mark.parametrize("who", sorted(PEOPLE | {UNKNOWN}))
+def test_pages(who: str, place: Place) -> None:
+    assert list(surprises(place, PAGES, who, is_page=True)) == []
+
+
+@pytest.mark.parametrize("who", sorted(PEOPLE | {UNKNOWN} | KEYS))
+def test_rest(who: str, place: Place) -> None:
+    assert list(surprises(place, REST, who, is_page=False)) == []
+
+
+@pytest.mark.parametrize("who", sorted(url_table.ROLES))
+def test_a_membership_counts_as_a_group_does(who: str, place: Place) -> None:
+    """The same people, without a group, as members of the endpoint; only what is of no endpoint is less."""
+    Endpoint.objects.filter(pk=place.endpoint.pk).update(members_only=True)
+    user = User.objects.create_user(who)
+    Membership.objects.create(user=user, endpoint=place.endpoint, role=cast.role(who))
+    client = Client()
+    client.force_login(user)
+    headers = {"Cookie": client.cookies.output(header="", sep=";")}
+    for lines, is_page in ((PAGES, True), (REST, False)):
+        for line in lines:
+            if "slug" not in ADDRESSES[line.name].pattern.converters:
+                continue
+            with transaction.atomic():
+                found = outcome(ask(place, line, headers, is_page=is_page))
+                assert found == expected(line, who, is_page=is_page), str(line)
+                transaction.set_rollback(True)
+
+
+@pytest.mark.parametrize("name", sorted(ADDRESSES))
+def test_every_address_stands_in_the_table(name: str) -> None:
+    listed = {line.method for line in PAGES + REST if line.name == name}
+    missing = [method for method in methods_of(ADDRESSES[name]) if method not in listed]
+    assert listed and not missing, (
+        f"Who may come in at {name}? Add a line for it to tests/url_table.py: "
+        f'Line("{name}", "{(missing or ["GET"])[0]}", who, body)'
+    )
+
+
+def test_no_line_speaks_of_an_address_that_is_gone() -> None:
+    assert {line.name for line in PAGES + REST} - set(ADDRESSES) == set()

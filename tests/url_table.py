@@ -1,0 +1,171 @@
+"""Who gets what at each address: the one table of the site, walked by test_urls_by_role.py.
+
+A line is a URL name, a method, and those who come in. Everybody else is refused in the one way that
+fits them: a page sends the unknown to the login, the REST interface answers them 401, and known ones
+get 403. Who belongs to another endpoint alone (`NEIGHBOUR`, a person; `KEY_ELSEWHERE`) gets 404
+wherever the address names something of an endpoint for members only, as if it were not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.live import ROW
+
+UNKNOWN = "unknown"  # no login, no key
+OUTSIDER = "outsider"  # a login without any role
+VIEWER, SCIENTIST, APPROVER = "viewer", "scientist", "approver"
+ANALYST, DEVELOPER = "analyst", "developer"
+ADMIN = "admin"
+NEIGHBOUR = "neighbour"  # all roles, at another endpoint
+KEY_PREDICT, KEY_FEEDBACK, KEY_READ = "key:predict", "key:feedback", "key:read"
+KEY_MANAGE = "key:manage"  # an approver's, without other scopes
+KEY_ELSEWHERE = "key:elsewhere"  # an administrator's, of another endpoint, with every scope
+
+Group = frozenset[str]
+
+
+def group(*who: str) -> Group:
+    return frozenset(who)
+
+
+NOBODY = group()
+ROLES = group(VIEWER, SCIENTIST, APPROVER, ANALYST, DEVELOPER)
+READERS = ROLES | {ADMIN}
+PEOPLE = READERS | {OUTSIDER, NEIGHBOUR}
+EVERYBODY = PEOPLE | {UNKNOWN}
+STRANGERS = group(NEIGHBOUR, KEY_ELSEWHERE)
+KEYS = group(KEY_PREDICT, KEY_FEEDBACK, KEY_READ, KEY_MANAGE, KEY_ELSEWHERE)
+
+TRIERS = READERS - {VIEWER}
+LABELLERS = group(DEVELOPER, ADMIN)
+SCIENTISTS = group(SCIENTIST, ADMIN)
+STAGERS = group(SCIENTIST, APPROVER, ADMIN)
+APPROVERS = group(APPROVER, ADMIN)
+KEY_OWNERS = group(SCIENTIST, APPROVER, DEVELOPER, ADMIN)
+
+# At the REST interface a key comes in where its scopes, or with `manage` its maker's role, reach.
+READ = READERS | {KEY_READ, KEY_MANAGE}
+LISTS = READ | STRANGERS  # of what they may know: other rows, the same address
+APPROVE = APPROVERS | {KEY_MANAGE}
+STAGE = STAGERS | {KEY_MANAGE}
+
+REASON = {"reason": "because the table says so"}
+NO_FORM: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True)
+class Line:
+    name: str
+    method: str
+    who: Group
+    body: Mapping[str, Any] = field(default_factory=dict)
+    query: str = ""
+    otherwise: str = ""  # what all others get, where it is neither the login nor 401, 403 or 404
+    absent: Group = NOBODY  # who would come in, but finds nothing that is theirs
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.name}"
+
+
+PAGES = (
+    Line("dashboard:home", "GET", PEOPLE),
+    Line("dashboard:endpoint", "GET", READERS),
+    Line("dashboard:versions", "GET", READERS),
+    Line("dashboard:timeline_csv", "GET", READERS),
+    Line("dashboard:upload", "GET", SCIENTISTS),
+    Line("dashboard:upload", "POST", SCIENTISTS),
+    Line("dashboard:version", "GET", READERS),
+    Line("dashboard:review", "GET", READERS, query="to=production"),
+    Line("dashboard:review", "POST", SCIENTISTS, {"to": "staging", "verb": "request"}),
+    Line("dashboard:review", "POST", STAGERS, {"to": "testing", "verb": "withdraw"}),
+    Line("dashboard:review", "POST", APPROVERS, {"to": "testing", "verb": "reject"}),
+    Line("dashboard:review", "POST", APPROVERS, {"to": "production"}),
+    Line("dashboard:review", "POST", APPROVERS, {"to": "archived"}),
+    Line("dashboard:card", "GET", READERS),
+    Line("dashboard:card_edit", "GET", STAGERS),
+    Line("dashboard:card_edit", "POST", STAGERS, {"intended_use": "x", "limits": "y"}),
+    Line("dashboard:summary", "GET", READERS),
+    Line("dashboard:summary_md", "GET", READERS),
+    Line("dashboard:evaluate", "GET", SCIENTISTS),
+    Line("dashboard:evaluate", "POST", SCIENTISTS, {"rows": "holdout"}),
+    Line("dashboard:bundle", "GET", READERS),
+    Line("dashboard:predictions", "GET", READERS),
+    Line("dashboard:predictions_csv", "GET", READERS),
+    Line("dashboard:prediction", "GET", READERS),
+    Line("dashboard:prediction", "POST", LABELLERS, {"row": "0", "label": "Besni"}),
+    Line("dashboard:try", "GET", TRIERS),
+    Line("dashboard:try", "POST", TRIERS, {f"column_{i}": v for i, v in enumerate(ROW.values())}),
+    Line("dashboard:runs", "GET", READERS | {NEIGHBOUR}),
+    Line("dashboard:runs_csv", "GET", READERS | {NEIGHBOUR}),
+    Line("dashboard:compare", "GET", READERS | {NEIGHBOUR}),
+    Line("dashboard:run", "GET", READERS),
+    Line("dashboard:register", "GET", SCIENTISTS),
+    Line("dashboard:register", "POST", SCIENTISTS, {"endpoint": "raisin"}),
+    Line("dashboard:archive_run", "POST", SCIENTISTS),
+    Line("dashboard:restore_run", "POST", SCIENTISTS),
+    Line("dashboard:account", "GET", PEOPLE),
+    Line("dashboard:account", "POST", KEY_OWNERS | {NEIGHBOUR}, {"name": "x", "days": "0"}),
+    Line("dashboard:theme", "POST", PEOPLE, {"theme": "dark"}),
+    Line("dashboard:revoke_key", "GET", NOBODY, absent=PEOPLE),
+    Line("dashboard:revoke_key", "POST", NOBODY, absent=PEOPLE),
+    Line("login", "GET", EVERYBODY),
+    Line("login", "POST", EVERYBODY, {"username": "nobody", "password": "wrong"}),
+    Line("login_link", "GET", NOBODY, otherwise="login"),
+    Line("logout", "POST", NOBODY, otherwise="login"),
+    Line("password_change", "GET", PEOPLE),
+    Line("password_change", "POST", PEOPLE),
+    Line("password_change_done", "GET", PEOPLE),
+    Line("admin:index", "GET", group(ADMIN), otherwise="login"),
+)
+
+REST = (
+    Line("api:openapi", "GET", EVERYBODY | KEYS),
+    Line("api:endpoints", "GET", LISTS),
+    Line("api:endpoints", "POST", SCIENTISTS, {"slug": "another", "name": "Another"}),
+    Line("api:endpoint", "GET", READ),
+    Line("api:endpoint", "PATCH", APPROVE, {"description": "another"}),
+    Line("api:pause", "POST", APPROVE, REASON),
+    Line("api:resume", "POST", APPROVE, REASON),
+    Line("api:rollback", "POST", APPROVE, REASON),
+    Line("api:changes", "GET", READ),
+    Line("api:production", "GET", READ),
+    Line("api:versions", "GET", READ),
+    Line("api:versions", "POST", SCIENTISTS, {"run": "{run_id}"}),
+    Line("api:version", "GET", READ),
+    Line("api:version", "PATCH", STAGE, {"note": "another"}),
+    Line("api:bundle", "GET", READ),
+    Line("api:card", "GET", READ),
+    Line("api:gates", "GET", READ),
+    Line("api:lineage", "GET", READ),
+    Line("api:stage", "POST", STAGE, REASON),
+    Line("api:request", "POST", SCIENTISTS, REASON),
+    Line("api:withdraw", "POST", STAGE, REASON),
+    Line("api:reject", "POST", APPROVE, REASON),
+    Line("api:promote", "POST", APPROVE, REASON),
+    Line("api:archive", "POST", APPROVE, REASON),
+    Line("api:restore", "POST", APPROVE, REASON),
+    Line("api:promotion_requests", "GET", LISTS),
+    Line("api:runs", "GET", LISTS),
+    Line("api:run", "GET", READ),
+    Line("api:feedback", "POST", LABELLERS | {KEY_FEEDBACK}, {"label": "Besni"}),
+    Line("api:predict", "POST", TRIERS | {KEY_PREDICT, KEY_MANAGE}, ROW),
+    Line("api:keys", "GET", KEY_OWNERS | {KEY_MANAGE} | STRANGERS),
+    Line(
+        "api:keys",
+        "POST",
+        KEY_OWNERS | {KEY_MANAGE, NEIGHBOUR},
+        {"name": "x", "scopes": ["manage"]},
+    ),
+    Line("api:key", "DELETE", NOBODY, absent=KEY_OWNERS | {KEY_MANAGE} | STRANGERS),
+    Line("api:mlalgorithms", "GET", LISTS),
+    Line("api:mlalgorithm", "GET", READ),
+    Line("api:mlalgorithmstatuses", "GET", LISTS),
+    Line("api:mlalgorithmstatus", "GET", READ),
+    Line("api:mlrequests", "GET", LISTS),
+    Line("api:mlrequest", "GET", READ),
+    Line("api:abtests", "GET", LISTS),
+    Line("api:abtest", "GET", READ),
+)
