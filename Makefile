@@ -33,12 +33,12 @@ test-sqlite: setup-dev
 	$(BIN)/coverage report --include='mlcore/*' --fail-under=$(if $(RAISIN_TEST_STRICT),100,0)
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/dashboard tests/endpoints
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/browser
-	$(BIN)/python -m pytest $(addprefix --ignore=tests/,mlcore dashboard endpoints browser)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(addprefix --ignore=tests/,mlcore dashboard endpoints browser)
 
 test-postgres: setup-dev
 	@if $(BIN)/python -m tests.postgres "$(POSTGRES_URL)"; then export DATABASE_URL="$(POSTGRES_URL)"; \
 	  $(BIN)/python -m pytest -n 2 --dist loadfile tests/endpoints tests/dashboard && \
-	  $(BIN)/python -m pytest tests/raisin_site && \
+	  $(BIN)/python -m pytest -n 2 --dist loadfile tests/raisin_site && \
 	  $(BIN)/python -m pytest -n 2 --dist loadfile $(addprefix tests/browser/,$(STORIES)); \
 	else echo "No PostgreSQL answers at $(POSTGRES_URL); its tests are left out"; test -z "$$RAISIN_TEST_STRICT"; fi
 

@@ -86,7 +86,7 @@ def _other_production(case: Situation) -> str:
 
 def _now_in(version: AlgorithmVersion) -> str:
     change = version.status_changes.first()
-    what = f"{version.label} is in {version.get_status_display().lower()} now"
+    what = f"{version.label} is in {version.status_word} now"
     return f"{what}, since {_by(change)}" if change else what
 
 

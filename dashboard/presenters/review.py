@@ -186,7 +186,7 @@ def _not_from_here(case: Situation, verb: str) -> str:
         return ""
     sources = [status.label for status in Status if status in TRANSITIONS[verb].sources]
     return (
-        f"{case.version.label} is in {case.version.get_status_display().lower()}; "
+        f"{case.version.label} is in {case.version.status_word}; "
         f"“{MOVES[verb].action.lower()}” starts from {' or '.join(sources).lower()}."
     )
 
@@ -200,7 +200,7 @@ def _no_way(case: Situation, to: str) -> str:
         )
     names = {str(status.value): str(status.label) for status in Status}
     return (
-        f"{version.label} is in {version.get_status_display().lower()}; there is no way from there "
+        f"{version.label} is in {version.status_word}; there is no way from there "
         f"to {names[to].lower() if to in names else 'that status'}."
     )
 

@@ -19,7 +19,7 @@ from dashboard.forms import KeyForm
 from dashboard.views.shell import caller_of, page
 from endpoints.errors import InvalidRequest, NotAllowed, NotFound
 from endpoints.models import ApiKey
-from endpoints.services import access, keys
+from endpoints.services import access, keys, memberships
 from endpoints.services.access import Caller, Need
 
 THEME_COOKIE = "raisin_theme"
@@ -32,7 +32,11 @@ YEAR = 365 * 86_400
 def account(request: HttpRequest) -> HttpResponse:
     """POST makes a key. Its text is in this one answer and nowhere else, so there is no redirect."""
     caller = caller_of(request)
-    context: dict[str, Any] = {"keys": own_keys(request), "now": timezone.now()}
+    context: dict[str, Any] = {
+        "keys": own_keys(request),
+        "roles": memberships.roles_of(cast(User, request.user)),
+        "now": timezone.now(),
+    }
     if request.method == "POST":
         access.require(caller, Need.OWN_KEYS)
         context |= created(request, caller)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
@@ -23,8 +22,6 @@ from endpoints.models import Status, StatusChange
 from endpoints.services import access, lifecycle, overview
 from endpoints.services.access import Need
 from endpoints.services.transitions import MIN_OVERRIDE_REASON, Decision
-
-DAY = timedelta(days=1)
 
 
 @page
@@ -124,7 +121,7 @@ def _report(request: HttpRequest, case: Situation, change: StatusChange) -> Http
         text = f"You asked at {at} for the promotion of {version.label}. It waits for an approver."
         messages.success(request, text)
     else:
-        where = version.get_status_display().lower()
+        where = version.status_word
         messages.success(request, f"{version.label} is in {where} since {at}.")
     return redirect("dashboard:version", case.endpoint.slug, version.number)
 
@@ -149,7 +146,7 @@ def _show(
     problem: str = "",
 ) -> HttpResponse:
     found = review.evidence(case, move)
-    requests = overview.requests_since(case.endpoint, timezone.now() - DAY)
+    requests = overview.requests_of_a_day(case.endpoint, now=timezone.now())
     blocking = review.blocking(case, move, found)
     context = {
         "endpoint": case.endpoint,

@@ -101,7 +101,7 @@ def register(request: HttpRequest, run_id: str) -> HttpResponse:
     form = _register_form(caller, found, request.POST if request.method == "POST" else None)
     if form.is_valid():
         version = _register(found, form, caller)
-        status = version.get_status_display().lower()
+        status = version.status_word
         messages.success(
             request, f"{version.label} of {version.endpoint.name} is registered, in {status}."
         )

@@ -57,7 +57,7 @@ def _receive(request: HttpRequest, endpoint: Endpoint) -> HttpResponse:
         version = _register(request, endpoint, form)
     except ABOUT_THE_FILE as error:
         return _refuse_upload(request, endpoint, form, error)
-    status = version.get_status_display().lower()
+    status = version.status_word
     messages.success(request, f"{version.label} of {endpoint.name} is registered, in {status}.")
     _tell_of_the_schema(request, version)
     return redirect("dashboard:version", endpoint.slug, version.number)

@@ -181,6 +181,9 @@ SCHEMAS: dict[str, Schema] = {
         intended_use=TEXT,
         limits=TEXT,
         uploaded=FLAG,
+        evaluations=listed(
+            record(dataset=TEXT, sha256=TEXT, rows=COUNT, metrics=ANYTHING, by=TEXT, at=MOMENT)
+        ),
         classes=nullable(listed(TEXT)),
         features=nullable(listed(record(name=TEXT, kind=TEXT, levels=listed(TEXT)))),
         history=listed(record(**STEP)),

@@ -87,6 +87,7 @@ class VersionSerializer(serializers.ModelSerializer[AlgorithmVersion]):
 
 class VersionDetailSerializer(VersionSerializer):
     uploaded = serializers.BooleanField(source="run.uploaded")
+    evaluations = serializers.SerializerMethodField()
     classes = serializers.SerializerMethodField()
     features = serializers.SerializerMethodField()
     history = serializers.SerializerMethodField()
@@ -97,10 +98,25 @@ class VersionDetailSerializer(VersionSerializer):
             "intended_use",
             "limits",
             "uploaded",
+            "evaluations",
             "classes",
             "features",
             "history",
         )
+
+    def get_evaluations(self, version: AlgorithmVersion) -> list[dict[str, Any]]:
+        """What was measured here, newest first; of an uploaded model `metrics` are claims."""
+        return [
+            {
+                "dataset": found.dataset_name,
+                "sha256": found.dataset_sha256,
+                "rows": found.dataset_rows,
+                "metrics": found.metrics,
+                "by": found.actor_name,
+                "at": serializers.DateTimeField().to_representation(found.at),
+            }
+            for found in version.evaluations.all()
+        ]
 
     def get_classes(self, version: AlgorithmVersion) -> list[str] | None:
         """In the order of their numbers; of two the second is the positive one."""

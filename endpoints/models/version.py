@@ -87,6 +87,11 @@ class AlgorithmVersion(models.Model):
     def label(self) -> str:
         return f"v{self.number}"
 
+    @property
+    def status_word(self) -> str:
+        """The status within a sentence."""
+        return "an A/B test" if self.status == Status.AB_TESTING else str(self.status)
+
 
 class StatusChangeQuerySet(models.QuerySet["StatusChange"]):
     def of(self, endpoint: Endpoint) -> StatusChangeQuerySet:

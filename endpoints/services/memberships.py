@@ -27,6 +27,13 @@ def find_role(name: str) -> Group:
     return found
 
 
+def roles_of(user: User) -> list[str]:
+    """Return a person's roles in words, those everywhere first."""
+    everywhere = user.groups.filter(name__in=ROLES).order_by("name").values_list("name", flat=True)
+    somewhere = Membership.objects.filter(user=user).select_related("role", "endpoint")
+    return [*everywhere, *(f"{member.role.name} at {member.endpoint.name}" for member in somewhere)]
+
+
 def add(*, user: User, endpoint: Endpoint, role: Group, actor: Caller, now: datetime) -> bool:
     """Give a role at one endpoint. Returns False if the person has it there already."""
     access.require(actor, Need.MEMBERS)

@@ -190,8 +190,10 @@ def live_versions(endpoints: Sequence[Endpoint]) -> list[AlgorithmVersion]:
     )
 
 
-def requests_since(endpoint: Endpoint, moment: datetime) -> int:
-    return PredictionRequest.objects.filter(endpoint=endpoint).since(moment).count()
+def requests_of_a_day(endpoint: Endpoint, *, now: datetime) -> int:
+    """Return the requests of the last 24 hours, from a full hour on as in every other count of them."""
+    begin = bucket_starts(PERIODS["24h"], now)[0]
+    return PredictionRequest.objects.filter(endpoint=endpoint).since(begin).count()
 
 
 def promotions(endpoint: Endpoint, *, since: datetime) -> list[StatusChange]:

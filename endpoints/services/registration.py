@@ -203,7 +203,7 @@ def _refuse_known(endpoint: Endpoint, sha256: str) -> None:
     if known is not None:
         raise Conflict(
             f"This bundle is registered already: it is {known.label} of {endpoint.name}, "
-            f"in {known.get_status_display().lower()}."
+            f"in {known.status_word}."
         )
 
 

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import (
@@ -187,11 +188,24 @@ def logged_in(
     return path
 
 
+@pytest.fixture(scope="session")
+def demo_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """The home folder of a fresh demo on SQLite, to be copied, and what the command said of it."""
+    site = LiveSite(tmp_path_factory.mktemp("demo"), port=0)
+    return site.home, site.manage_json("demo")
+
+
 @pytest.fixture
-def own_demo(tmp_path: Path) -> Iterator[LiveSite]:
+def own_demo(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[LiveSite]:
     """A demo of one's own, for stories that change what is in production."""
     with live_site(tmp_path) as site:
-        site.demo = site.manage_json("demo")
+        if site.database_url:
+            site.demo = site.manage_json("demo")
+        else:
+            home, facts = request.getfixturevalue("demo_files")
+            shutil.copytree(home, site.home, dirs_exist_ok=True)
+            told = facts["login_url"].replace("127.0.0.1:0", f"127.0.0.1:{site.port}")
+            site.demo = facts | {"login_url": told}
         site.start()
         yield site
 

@@ -30,6 +30,12 @@ def test_it_works(raisin: Endpoint, dev: User, browse: Browse) -> None:
     assert secret[0] not in client.get("/account/").content.decode()
 
 
+def test_it_names_ones_roles(raisin: Endpoint, dev: User, browse: Browse) -> None:
+    dev.groups.add(cast.role("viewer"))
+    Membership.objects.create(user=dev, endpoint=raisin, role=cast.role("approver"))
+    assert "viewer, approver at Raisin" in text_of(browse(dev).get("/account/"))
+
+
 @pytest.mark.parametrize(
     "wrong",
     [{"name": ""}, {"scopes": []}, {"scopes": ["rule"]}, {"endpoint": "x"}, {"days": "9"}],

@@ -37,6 +37,15 @@ def test_it_works(site: Site, eve: User, browse: Browse) -> None:
     assert "Accuracy, labelled 100.0 % n = 1 label" in said
 
 
+def test_a_day_is_counted_alike_on_every_page(raisin: Endpoint) -> None:
+    """It begins with a full hour: at 12:10 that is the 13:00 of yesterday."""
+    for hours in (24, 23.5, 23, 1):
+        cast.prediction(raisin, now=NOON - timedelta(hours=hours))
+    told = overview.requests_of_a_day(raisin, now=NOON)
+    assert told == overview.pulses([raisin], now=NOON)[raisin.pk].requests == 2
+    assert told == overview.traffic(raisin, period=PERIODS["24h"], now=NOON).requests
+
+
 def test_its_numbers_are_those_of_the_log(raisin: Endpoint) -> None:
     for minutes, right in ((5, True), (70, True), (130, False), (60 * 30, True)):
         labelled(raisin, NOON - timedelta(minutes=minutes), right=right)

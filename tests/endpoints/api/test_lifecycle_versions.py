@@ -106,6 +106,18 @@ def test_it_registers_a_bundle(scientist: APIClient, raisin: Endpoint, bundle: b
     assert Run.objects.get(pk=version["run_id"]).name == "from elsewhere"
 
 
+def test_claims_stand_apart_from_what_was_measured_here(
+    scientist: APIClient, raisin: Endpoint, bundle: bytes
+) -> None:
+    number = upload(scientist, bundle).json()["version"]
+    found = scientist.get(f"{VERSIONS}/{number}").json()
+    assert found["uploaded"]
+    assert found["metrics"]["validation"]["accuracy"] > 0.8
+    [measured] = found["evaluations"]
+    assert (measured["rows"], measured["by"]) == (180, "key tests of dana")
+    assert 0.8 < measured["metrics"]["accuracy"] < 1.0
+
+
 def test_a_bundle_is_known_by_its_first_bytes(
     scientist: APIClient, raisin: Endpoint, bundle: bytes
 ) -> None:
