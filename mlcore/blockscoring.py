@@ -18,6 +18,7 @@ from mlcore.encoding import Encoder
 from mlcore.errors import MOST_CELLS, CellError, SchemaError, shown
 from mlcore.estimators import Linear, Logistic
 from mlcore.schema import Columns, Schema
+from mlcore.table_checks import number_matrix
 
 if TYPE_CHECKING:
     from mlcore.classifier import Classifier
@@ -38,7 +39,7 @@ def score_matrix(classifier: Classifier, X: ArrayLike) -> FloatArray:
     X may be of any numeric type, order or place (a memory map, say), and is not changed.
     SchemaError names every value that is not finite (at most 100), and a matrix that cannot fit.
     """
-    matrix = _checked(classifier.schema, X)
+    matrix = number_matrix(classifier.schema, X)
     answers = np.empty((len(classifier.classes), len(matrix)))
     _fill_matrix(classifier, matrix, answers)
     return answers.T
@@ -48,7 +49,7 @@ def score_positive(classifier: Classifier, X: ArrayLike) -> FloatArray:
     """The positive class of two alone, shape (n,): half the memory to set up and to write."""
     if not _is_plain(classifier):
         return np.ascontiguousarray(score_matrix(classifier, X)[:, 1])
-    matrix = _checked(classifier.schema, X)
+    matrix = number_matrix(classifier.schema, X)
     answers = np.empty(len(matrix))
     _fill_matrix(classifier, matrix, answers[np.newaxis])
     return answers
@@ -153,23 +154,6 @@ def _sigmoid_filler(folded: _Folded) -> Fill:
         return True
 
     return fill
-
-
-def _checked(schema: Schema, X: ArrayLike) -> NDArray[Any]:
-    categories = [column.name for column in schema.columns if column.kind == "category"]
-    if categories:
-        message = "a matrix holds numbers, and this is a category: score rows or columns instead"
-        raise SchemaError.of(
-            [CellError("wrong_type", message, column=name) for name in categories], place="row"
-        )
-    X = np.asarray(X)
-    if X.ndim != 2 or X.shape[1] != len(schema.columns):
-        message = f"expected a matrix of shape (n, {len(schema.columns)}), got {X.shape}"
-        raise SchemaError(message, [CellError("wrong_length", message)])
-    if X.dtype.kind not in "fiu":
-        message = f"expected a matrix of numbers, got one of {X.dtype}"
-        raise SchemaError(message, [CellError("wrong_type", message)])
-    return X
 
 
 def _refuse(schema: Schema, values: FloatArray, start: int) -> None:

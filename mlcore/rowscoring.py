@@ -8,7 +8,7 @@ missing value, a wrong type, an estimator without weights.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -58,7 +58,7 @@ def rows_of(report: ScoreReport) -> list[RowReport]:
 
 
 def row_scorer(classifier: Classifier) -> RowScorer:
-    """The scorer of rows given as dicts; one that always passes where it can do nothing."""
+    """The scorer of rows given as dicts or lists; one that always passes where it can do nothing."""
     estimator = classifier.estimator
     if any(column.kind != "number" for column in classifier.schema.columns):
         return _pass
@@ -73,22 +73,31 @@ def _pass(_: object) -> None:
     return None
 
 
+def _plans(classifier: Classifier, *numbers: Sequence[float]) -> dict[type, tuple[Any, ...]]:
+    """Column by column where its cell is, in a dict or in a list, and what it is scored with."""
+    names = classifier.schema.names
+    means, scales = classifier.encoder.means.tolist(), classifier.encoder.scales.tolist()
+    return {
+        kind: tuple(zip(keys, means, scales, *numbers, strict=True))
+        for kind, keys in ((dict, names), (list, range(len(names))))
+    }
+
+
 def _logistic_scorer(classifier: Classifier, estimator: Logistic, threshold: float) -> RowScorer:
-    encoder, classes = classifier.encoder, classifier.classes
-    columns = (classifier.schema.names, encoder.means.tolist(), encoder.scales.tolist())
-    plan = tuple(zip(*columns, estimator.weights.tolist(), strict=True))
-    n_columns, intercept = len(plan), float(estimator.intercept)
+    plans, classes = _plans(classifier, estimator.weights.tolist()), classifier.classes
+    n_columns, intercept = len(classifier.schema.names), float(estimator.intercept)
     calibration, exp = classifier.calibration, np.exp
 
     def score(row: Any) -> RowReport | None:
-        if type(row) is not dict or len(row) != n_columns:
+        plan = plans.get(type(row))
+        if plan is None or len(row) != n_columns:
             return None
         logit = intercept
         contributions: list[float] = []
         append = contributions.append
         try:
-            for name, mean, scale, weight in plan:
-                value = row[name]
+            for key, mean, scale, weight in plan:
+                value = row[key]
                 if type(value) is not float and type(value) is not int:
                     return None
                 if not -LIMIT <= value <= LIMIT:
@@ -116,15 +125,18 @@ def _calibrated(calibration: Calibration, probability: float) -> tuple[float, fl
 
 
 def _softmax_scorer(classifier: Classifier, estimator: Softmax) -> RowScorer:
-    encoder, classes = classifier.encoder, classifier.classes
-    columns = (classifier.schema.names, encoder.means.tolist(), encoder.scales.tolist())
-    plan = tuple(zip(*columns, strict=True))
+    plans, classes = _plans(classifier), classifier.classes
+    n_columns = len(classifier.schema.names)
     models = tuple(zip(estimator.weights.tolist(), estimator.intercepts.tolist(), strict=True))
 
     def score(row: Any) -> RowReport | None:
-        if type(row) is not dict or len(row) != len(plan):
+        plan = plans.get(type(row))
+        if plan is None or len(row) != n_columns:
             return None
-        cells: list[Any] = [row.get(name) for name, _, _ in plan]
+        try:
+            cells = [row[key] for key, _, _ in plan]
+        except KeyError:
+            return None
         if not all(type(cell) in _NUMBERS and -LIMIT <= cell <= LIMIT for cell in cells):
             return None
         z = [(cell - mean) / scale for cell, (_, mean, scale) in zip(cells, plan, strict=True)]

@@ -52,6 +52,32 @@ def test_trees_score_in_probability() -> None:
     assert not report.contributions[:, 0, [0, 2]].any()
 
 
+@pytest.mark.parametrize(
+    "made",
+    [
+        classifier(logistic(3)),
+        classifier(logistic(3), calibration=Squared()),
+        classifier(softmax(3)),
+        classifier(stump()),
+        classifier(stump(3)),
+        classifier(logistic(5), columns=MIXED),
+        classifier(softmax(5), columns=MIXED),
+        classifier(stump(3, 5), columns=MIXED),
+    ],
+)
+@pytest.mark.parametrize("n", [1, 7, 300])
+def test_what_is_decided_alone_is_what_is_explained_to_the_last_bit(
+    made: Classifier, n: int
+) -> None:
+    columns = made.schema.read(some_rows(made.schema.columns, n, seed=n))
+    decided, report = made.decide_columns(columns), made.score_columns(columns)
+    assert decided.predictions.shape == (n,)
+    for name in ("scores", "probabilities", "predictions"):
+        ours, theirs = getattr(decided, name), getattr(report, name)
+        assert (ours.dtype, ours.shape) == (theirs.dtype, theirs.shape)
+        assert ours.tobytes() == theirs.tobytes()
+
+
 def test_calibration_changes_probability_and_decision_but_not_the_explanation() -> None:
     plain = classifier(logistic(3), threshold=0.4)
     made = replace(plain, calibration=Squared())

@@ -45,6 +45,15 @@ def exact(report: RowReport) -> tuple[Any, ...]:
     return (*(np.array(part).tobytes() for part in numbers), *report[2:4], report.imputed)
 
 
+def assert_refused_alike(made: Classifier, row: Any) -> None:
+    with pytest.raises(SchemaError) as slow:
+        made.score([row])
+    with pytest.raises(SchemaError) as fast:
+        made.score_row(row)
+    assert str(fast.value) == str(slow.value)
+    assert fast.value.cells == slow.value.cells
+
+
 def test_it_works(trained: TrainingResult) -> None:
     made = trained.classifier
     row = table_rows(made, synthetic_raisin())[0]
@@ -68,10 +77,21 @@ def test_it_agrees_with_a_batch_to_the_last_bit(made: Classifier, row: list[Any]
 
 @pytest.mark.parametrize("made", MODELS[:3], ids=["two", "calibrated", "three"])
 def test_a_clean_row_takes_the_fast_way(made: Classifier) -> None:
-    row = as_dict(made, some_rows(NUMBERS, 1)[0])
-    fast = made._row_scorer(row)
-    assert fast is not None
-    assert exact(fast) == exact(made.score([row]).rows()[0])
+    cells = some_rows(NUMBERS, 1)[0]
+    for row in (as_dict(made, cells), cells):
+        fast = made._row_scorer(row)
+        assert fast is not None
+        assert exact(fast) == exact(made.score([row]).rows()[0])
+
+
+@pytest.mark.parametrize("made", [MODELS[0], MODELS[2]], ids=["two", "three"])
+@pytest.mark.parametrize(
+    "row",
+    [[], [1.0, 2.0], [1.0] * 4, [1.0, True, 2.0], [1.0, "2", 3.0], [1e151, 1, 1], "abc", None, 3],
+    ids=str,
+)
+def test_a_list_that_does_not_fit_is_refused_as_ever(made: Classifier, row: Any) -> None:
+    assert_refused_alike(made, row)
 
 
 @pytest.mark.parametrize("made", [MODELS[0], MODELS[2]], ids=["two", "three"])
@@ -91,12 +111,7 @@ def test_a_clean_row_takes_the_fast_way(made: Classifier) -> None:
 )
 def test_what_does_not_fit_is_refused_as_ever(made: Classifier, change: dict[str, Any]) -> None:
     row = as_dict(made, some_rows(NUMBERS, 1)[0]) | change
-    with pytest.raises(SchemaError) as slow:
-        made.score([row])
-    with pytest.raises(SchemaError) as fast:
-        made.score_row(row)
-    assert str(fast.value) == str(slow.value)
-    assert fast.value.cells == slow.value.cells
+    assert_refused_alike(made, row)
 
 
 @pytest.mark.parametrize("made", [MODELS[0], MODELS[2]], ids=["two", "three"])
@@ -108,9 +123,13 @@ def test_a_renamed_field_is_refused(made: Classifier) -> None:
 
 
 @EVERY
-def test_a_list_is_scored_like_a_dict(made: Classifier) -> None:
-    row = some_rows(NUMBERS, 1)[0]
-    assert exact(made.score_row(row)) == exact(made.score_row(as_dict(made, row)))
+@given(row=st.lists(CELL, min_size=3, max_size=3))
+@settings(max_examples=40, deadline=None)
+def test_a_list_is_scored_like_a_dict(made: Classifier, row: list[Any]) -> None:
+    with np.errstate(over="ignore", invalid="ignore"):
+        expected = exact(made.score_row(as_dict(made, row)))
+        assert exact(made.score_row(row)) == expected
+        assert exact(made.score_row(tuple(row))) == expected
 
 
 @pytest.mark.parametrize("estimator", [logistic(5), softmax(5), stump(3, 5)])

@@ -9,14 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mlcore import Column, Schema, SchemaError
+from tests.mlcore.readings import MIXED as SCHEMA
+from tests.mlcore.readings import NUMBERS, outcome
 
-SCHEMA = Schema(
-    (
-        Column("Area", "number"),
-        Column("Extent", "number", fill=0.7),
-        Column("Colour", "category", ("dark", "red"), fill="red"),
-    )
-)
 GOOD = {"Area": 2.0, "Extent": 0.5, "Colour": "dark"}
 
 
@@ -168,14 +163,17 @@ FITTING = st.tuples(
 ANY_ROW = st.lists(ANY_CELL, min_size=2, max_size=4) | FITTING
 
 
-def outcome(read: Any, rows: Any) -> Any:
-    """What came of reading: the columns with their types, or every problem."""
-    try:
-        columns = read(rows)
-    except SchemaError as error:
-        return str(error), error.cells
-    values = {name: (v.dtype, v.tolist()) for name, v in columns.values.items()}
-    return values, columns.n_rows, columns.imputed
+@given(st.lists(st.lists(ANY_CELL, min_size=3, max_size=3), min_size=1, max_size=3), st.booleans())
+@example([[1.0, 0.5, 3.0], [True, 0.5, 3.0]], True)
+@example([[1.0, 0.5, math.nan]], False)
+@example([[1, 0.5, 10**400]], False)
+@example([[2**53 + 1, -0.0, 2**63 + 2**10]], True)
+def test_rows_of_numbers_alone_are_read_at_once_with_the_same_outcome(
+    rows: list[Any], as_objects: bool
+) -> None:
+    if as_objects:
+        rows = [dict(zip(reversed(NUMBERS.names), row, strict=True)) for row in rows]
+    assert outcome(NUMBERS.read, rows) == outcome(NUMBERS._read_by_cell, rows)
 
 
 @given(st.lists(FITTING, min_size=1, max_size=8), st.lists(ANY_ROW, max_size=2), st.booleans())
@@ -189,10 +187,44 @@ def test_many_clean_rows_are_read_at_once_with_the_same_outcome(
     rows = clean + others
     if as_objects:
         rows = [dict(zip(("Area", "Extent", "Colour", "More"), row, strict=False)) for row in rows]
-    assert repr(outcome(SCHEMA.read, rows)) == repr(outcome(SCHEMA._read_by_cell, rows))
+    assert outcome(SCHEMA.read, rows) == outcome(SCHEMA._read_by_cell, rows)
 
 
 def test_clean_rows_take_the_fast_way(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Schema, "_read_by_cell", None)
-    for rows in ([GOOD] * 3, [list(GOOD.values())] * 3, [tuple(GOOD.values())] * 3):
-        assert SCHEMA.read(rows).values["Area"].tolist() == [2.0] * 3
+    numbers = {"Area": 2.0, "Extent": 1, "Perimeter": 3.0}
+    for schema, row in ((SCHEMA, GOOD), (NUMBERS, numbers)):
+        for rows in ([row] * 3, [list(row.values())] * 3, [tuple(row.values())] * 3):
+            columns = schema.read(rows)
+            assert columns.values["Area"].tolist() == [2.0] * 3
+            assert columns.imputed == ((),) * 3
+
+
+@pytest.mark.parametrize("row", [{"Area": 2}, [2.0]])
+def test_a_single_column_works(row: Any) -> None:
+    columns = Schema((Column("Area", "number"),)).read([row, row])
+    assert columns.values["Area"].tolist() == [2.0, 2.0]
+
+
+def test_no_columns_work() -> None:
+    assert Schema(()).read([[], {}, []]).n_rows == 3
+    assert Schema(()).read([[], []]).n_rows == 2
+
+
+def test_rows_come_out_in_the_columns_they_are_named_for() -> None:
+    columns = NUMBERS.read([{"Perimeter": 3.0, "Area": 1, "Extent": 2.0}] * 2)
+    assert [columns.values[name].tolist() for name in NUMBERS.names] == [
+        [1.0, 1.0], [2.0, 2.0], [3.0, 3.0],
+    ]  # fmt: skip
+
+
+def test_without_fills_a_missing_value_is_refused() -> None:
+    strict = SCHEMA.without_fills()
+    assert strict.names == SCHEMA.names
+    assert strict.read([GOOD]).n_rows == 1
+    assert errors_of([[1.0, None, None]], strict) == [
+        ("missing_value", 0, "Extent"),
+        ("missing_value", 0, "Colour"),
+    ]
+    assert SCHEMA.read([[1.0, None, None]]).imputed == (("Extent", "Colour"),)
+    assert strict.without_fills() == strict
