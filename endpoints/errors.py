@@ -14,6 +14,7 @@ class DomainError(Exception):
     code: ClassVar[str] = "domain_error"
     status: ClassVar[int] = 400
     title: ClassVar[str] = "The request cannot be carried out"
+    retry_after: int | None = None
 
     def __init__(self, message: str, *, cells: Sequence[CellError] = ()) -> None:
         super().__init__(message)
@@ -96,3 +97,74 @@ class NoModel(DomainError):
     code = "no_model"
     status = 503
     title = "No model answers"
+
+
+class LogUnavailable(DomainError):
+    """Nothing is answered that is not logged; so the request is refused, and may be sent again."""
+
+    code = "log_unavailable"
+    status = 503
+    title = "The request log cannot be written"
+    retry_after = 1
+
+
+class TooManyRequests(DomainError):
+    code = "too_many_requests"
+    status = 429
+    title = "Too many requests"
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class InvalidJson(DomainError):
+    code = "invalid_json"
+    title = "The body is not JSON"
+
+
+class InvalidKey(DomainError):
+    code = "invalid_key"
+    status = 401
+    title = "The API key does not work"
+
+
+class CsrfFailed(DomainError):
+    code = "csrf_failed"
+    status = 403
+    title = "The CSRF token is missing or wrong"
+
+
+class DatabaseUnavailable(DomainError):
+    code = "database_unavailable"
+    status = 503
+    title = "The database does not answer"
+    retry_after = 1
+
+
+class MethodNotAllowed(DomainError):
+    code = "method_not_allowed"
+    status = 405
+    title = "The route does not know this method"
+
+    def __init__(self, message: str, *, allowed: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.allowed = tuple(allowed)
+
+
+class UnsupportedEncoding(DomainError):
+    code = "unsupported_encoding"
+    status = 415
+    title = "The body is compressed in a way that is not read"
+
+
+class UnsupportedType(DomainError):
+    code = "unsupported_type"
+    status = 415
+    title = "The type of the body is not read"
+
+
+class InternalError(DomainError):
+    code = "internal_error"
+    status = 500
+    title = "Something went wrong on the server"

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 import django_filters
 from django import forms
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import EMPTY_VALUES, MaxValueValidator, MinValueValidator
 from django.db.models import Q
+from django.utils.functional import cached_property
 
-from endpoints.models import Experiment, PredictionRequest, Run
-from endpoints.models.prediction import PredictionRequestQuerySet, Source
+from endpoints.models import Endpoint, Experiment, PredictionRequest, Run
+from endpoints.models.prediction import PredictionRequestQuerySet, Protocol, Source
 from endpoints.models.run import RunQuerySet, RunState
 from endpoints.services.words import SOLVER_NAMES
 
 SOLVERS = tuple(SOLVER_NAMES.items())
 LARGEST_INTEGER = 2**31 - 1
-# Moments near the ends of the calendar overflow when the database brings them to its time zone.
+PROTOCOLS = tuple(choice for choice in Protocol.choices if choice[0])
+INDEXED = ("version", "since", "until", "request_id")  # the version first: it starts anew
+# Ids tell no moment before 1970, and near the end of the calendar moments overflow.
 STORABLE = (
-    MinValueValidator(datetime(1900, 1, 1, tzinfo=UTC)),
+    MinValueValidator(datetime(1970, 1, 1, tzinfo=UTC)),
     MaxValueValidator(datetime(2900, 1, 1, tzinfo=UTC)),
 )
 
@@ -60,10 +64,17 @@ def _experiments_of(runs: RunQuerySet) -> list[tuple[str, str]]:
 
 
 class PredictionFilter(django_filters.FilterSet):
+    """Narrows down the log of one endpoint.
+
+    By version, time and id an index finds the place, which is `found_by_index`. Whether a request has
+    the rest one can only tell by looking at it: `is_looking` says that such a filter is used.
+    """
+
     version = IntegerFilter(
-        field_name="version__number", min_value=1, max_value=LARGEST_INTEGER, label="Version"
+        method="by_version", min_value=1, max_value=LARGEST_INTEGER, label="Version"
     )
     source = django_filters.ChoiceFilter(choices=Source.choices)
+    protocol = django_filters.ChoiceFilter(choices=PROTOCOLS)
     labelled = django_filters.BooleanFilter(method="by_label", label="Has a true label")
     probability_min = django_filters.NumberFilter(
         field_name="probability", lookup_expr="gte", min_value=0, max_value=1
@@ -71,12 +82,8 @@ class PredictionFilter(django_filters.FilterSet):
     probability_max = django_filters.NumberFilter(
         field_name="probability", lookup_expr="lte", min_value=0, max_value=1
     )
-    since = django_filters.IsoDateTimeFilter(
-        field_name="created_at", lookup_expr="gte", validators=STORABLE
-    )
-    until = django_filters.IsoDateTimeFilter(
-        field_name="created_at", lookup_expr="lt", validators=STORABLE
-    )
+    since = django_filters.IsoDateTimeFilter(method="by_begin", validators=STORABLE)
+    until = django_filters.IsoDateTimeFilter(method="by_end", validators=STORABLE)
     request_id = django_filters.UUIDFilter(field_name="id", label="Request id")
 
     class Meta:
@@ -84,6 +91,7 @@ class PredictionFilter(django_filters.FilterSet):
         fields = (
             "version",
             "source",
+            "protocol",
             "labelled",
             "probability_min",
             "probability_max",
@@ -91,6 +99,58 @@ class PredictionFilter(django_filters.FilterSet):
             "until",
             "request_id",
         )
+
+    def __init__(self, data: Any, *, endpoint: Endpoint) -> None:
+        super().__init__(data, queryset=PredictionRequest.objects.filter(endpoint=endpoint))
+        self.endpoint = endpoint
+
+    @cached_property
+    def found_by_index(self) -> PredictionRequestQuerySet:
+        return self._narrowed(self.queryset, INDEXED)
+
+    @cached_property
+    def is_looking(self) -> bool:
+        asked = (value for name, value in self._asked.items() if name not in INDEXED)
+        return any(value not in EMPTY_VALUES for value in asked)
+
+    def look(self, requests: PredictionRequestQuerySet) -> PredictionRequestQuerySet:
+        """Keep what the other filters want of some requests that an index has found."""
+        return self._narrowed(requests, [name for name in self._asked if name not in INDEXED])
+
+    def filter_queryset(self, queryset: PredictionRequestQuerySet) -> PredictionRequestQuerySet:
+        return self.look(self.found_by_index)
+
+    @property
+    def _asked(self) -> dict[str, Any]:
+        self.is_valid()  # what is not is left out
+        asked: dict[str, Any] = self.form.cleaned_data
+        return asked
+
+    def _narrowed(
+        self, requests: PredictionRequestQuerySet, names: Iterable[str]
+    ) -> PredictionRequestQuerySet:
+        for name in names:
+            requests = self.filters[name].filter(requests, self._asked.get(name))
+        return requests
+
+    def by_version(
+        self, requests: PredictionRequestQuerySet, name: str, number: int
+    ) -> PredictionRequestQuerySet:
+        """A version is of one endpoint: its own index finds more than both conditions do."""
+        version = self.endpoint.versions.filter(number=number).first()
+        if version is None:
+            return requests.none()
+        return PredictionRequest.objects.filter(version=version)
+
+    def by_begin(
+        self, requests: PredictionRequestQuerySet, name: str, moment: datetime
+    ) -> PredictionRequestQuerySet:
+        return requests.since(moment)
+
+    def by_end(
+        self, requests: PredictionRequestQuerySet, name: str, moment: datetime
+    ) -> PredictionRequestQuerySet:
+        return requests.before(moment)
 
     def by_label(
         self, requests: PredictionRequestQuerySet, name: str, labelled: object

@@ -6,13 +6,26 @@ from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.views import csrf, defaults
 
-from endpoints.api import errors as api_errors
-from endpoints.api.errors import CsrfFailed, InternalError
+from endpoints import problems
+from endpoints.api.errors import CSRF_HELP, as_domain_error
 from endpoints.correlation import request_id
-from endpoints.errors import DomainError, InvalidRequest
+from endpoints.errors import CsrfFailed, DomainError, InternalError, InvalidRequest
 
 # Programs ask here; /v1, /v2 and the rest belong to the protocols of other model servers.
-FOR_PROGRAMS = ("api", "v1", "v2", "invocations", "ping")
+FOR_PROGRAMS = (
+    "api",
+    "e",
+    "v1",
+    "v2",
+    "invocations",
+    "ping",
+    "predict",
+    "monitor",
+    "features",
+    "plot",
+    "health",
+    "version",
+)
 OUR_FAULT = "Something went wrong on the server. It is logged under the request id in this answer."
 
 
@@ -37,15 +50,15 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    answer = _answer(request, CsrfFailed(f"{reason} {api_errors.CSRF_HELP}"))
+    answer = _answer(request, CsrfFailed(f"{reason} {CSRF_HELP}"))
     return answer or csrf.csrf_failure(request, reason)
 
 
 def _answer(request: HttpRequest, error: Exception) -> HttpResponse | None:
     if request.path_info.lstrip("/").partition("/")[0] in FOR_PROGRAMS:
-        return api_errors.problem_response(_known(error))
+        return problems.response(_known(error))
     return None
 
 
 def _known(error: Exception) -> DomainError:
-    return api_errors.as_domain_error(error) or InvalidRequest("The request is malformed.")
+    return as_domain_error(error) or InvalidRequest("The request is malformed.")

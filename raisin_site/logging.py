@@ -16,7 +16,7 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
-        }
+        } | getattr(record, "fields", {})
         if request_id.get():
             line["request_id"] = request_id.get()
         if record.exc_info:

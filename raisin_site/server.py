@@ -15,7 +15,7 @@ from granian.constants import HTTPModes, Interfaces, RuntimeModes
 from granian.log import LogLevels
 
 # Each thread costs a database connection and an arena of memory: 16 of them passed 128 MiB.
-THREADS = 4
+THREADS = 16
 
 
 def main(host: str, port: str) -> None:

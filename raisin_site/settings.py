@@ -22,12 +22,31 @@ env = environ.FileAwareEnv()
 # --- Raisin -----------------------------------------------------------------------------------
 
 RAISIN_HOME = Path(env.str("RAISIN_HOME", default=str(BASE_DIR / "var"))).resolve()
+# What stands in this file holds where the environment says nothing; the demo writes one.
+env.read_env(RAISIN_HOME / "raisin.env")
 RAISIN_URL = env.str("RAISIN_URL", default="http://127.0.0.1:8000").rstrip("/")
 RAISIN_CSV = env.str("RAISIN_CSV", default="")
 RAISIN_MAX_BODY_BYTES = env.int("RAISIN_MAX_BODY_BYTES", default=1_048_576)
 RAISIN_MAX_UPLOAD_BYTES = env.int("RAISIN_MAX_UPLOAD_BYTES", default=4_194_304)
 RAISIN_MAX_ROWS = env.int("RAISIN_MAX_ROWS", default=1_000)
+RAISIN_MAX_LABELS = env.int("RAISIN_MAX_LABELS", default=10_000)
 RAISIN_LOGIN_LINK_SECONDS = env.int("RAISIN_LOGIN_LINK_SECONDS", default=3_600)
+RAISIN_LOG_SYNCHRONOUS = env.str("RAISIN_LOG_SYNCHRONOUS", default="FULL").upper()
+RAISIN_LOG_GROUPED = True
+RAISIN_LOG_QUEUE = env.int("RAISIN_LOG_QUEUE", default=1_000)
+RAISIN_LOG_DAYS = env.int("RAISIN_LOG_DAYS", default=0)
+RAISIN_REFRESH_SECONDS = env.float("RAISIN_REFRESH_SECONDS", default=1.0)
+RAISIN_ROOT_ENDPOINT = env.str("RAISIN_ROOT_ENDPOINT", default="")
+RAISIN_HOST = env.str("RAISIN_HOST", default="127.0.0.1")
+# SageMaker and Vertex AI tell a container its port in variables of their own.
+_GIVEN_PORT = env.int("SAGEMAKER_BIND_TO_PORT", default=env.int("AIP_HTTP_PORT", default=8000))
+RAISIN_PORT = env.int("RAISIN_PORT", default=_GIVEN_PORT)
+AIP_HEALTH_ROUTE = env.str("AIP_HEALTH_ROUTE", default="")
+AIP_PREDICT_ROUTE = env.str("AIP_PREDICT_ROUTE", default="")
+RAISIN_KEY_RATE = env.float("RAISIN_KEY_RATE", default=0.0)
+RAISIN_PUBLIC_RATE = env.float("RAISIN_PUBLIC_RATE", default=0.0)
+RAISIN_METRICS_PUBLIC = env.bool("RAISIN_METRICS_PUBLIC", default=False)
+RAISIN_ACCESS_LOG = env.bool("RAISIN_ACCESS_LOG", default=False)
 RAISIN_WEBHOOK_PRIVATE_NETWORKS = env.bool("RAISIN_WEBHOOK_PRIVATE_NETWORKS", default=False)
 RAISIN_SECOND_PERSON = env.bool("RAISIN_SECOND_PERSON", default=False)
 RAISIN_HTTPS = env.bool("RAISIN_HTTPS", default=RAISIN_URL.startswith("https://"))
@@ -62,6 +81,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "raisin_site.health.HealthMiddleware",
     "raisin_site.middleware.RequestIdMiddleware",
+    "raisin_site.access_log.AccessLogMiddleware",
     "raisin_site.middleware.ContentSecurityPolicyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -98,6 +118,7 @@ DATABASES = {
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"] |= {
+        "ENGINE": "endpoints.sqlite",
         "CONN_MAX_AGE": None,
         "OPTIONS": {
             "timeout": 20,
@@ -108,13 +129,19 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
                 "PRAGMA journal_size_limit=67108864;PRAGMA cache_size=-2000"
             ),
         },
+        "LOG": {
+            "NAME": f"{Path(DATABASES['default']['NAME']).with_suffix('')}-log.sqlite3",
+            "PRAGMAS": (f"synchronous={RAISIN_LOG_SYNCHRONOUS}", "journal_size_limit=67108864"),
+        },
     }
 else:
-    # The URL may bring options of its own, such as ?sslmode=require.
-    DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
-        "min_size": 1,
-        "max_size": 8,
-        "timeout": 10,
+    # The URL may bring options of its own, such as ?sslmode=require. A server that is away is noticed within
+    # seconds, and so is one that is back: the pool would wait for ever longer between its attempts.
+    DATABASES["default"]["OPTIONS"] = {
+        "connect_timeout": 5,
+        "tcp_user_timeout": 10_000,
+        **DATABASES["default"].get("OPTIONS", {}),
+        "pool": {"min_size": 1, "max_size": 16, "timeout": 3, "reconnect_timeout": 2},
     }
 
 # --- People -----------------------------------------------------------------------------------
@@ -197,6 +224,6 @@ LOGGING = {
     "formatters": {"json": {"()": "raisin_site.logging.JsonFormatter"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
     # A caller's mistake is answered to the caller; the log is for ours.
-    "loggers": {"django.request": {"level": "ERROR"}},
+    "loggers": {"django.request": {"level": "ERROR"}, "raisin.access": {"level": "INFO"}},
     "root": {"handlers": ["stderr"], "level": env.str("RAISIN_LOG_LEVEL", default="WARNING")},
 }

@@ -8,6 +8,7 @@ from django.http import HttpResponseRedirect
 from django.urls import include, path, reverse
 from sesame.views import LoginView as LinkView
 
+from endpoints.protocols import urls as protocols
 from raisin_site import errors
 
 
@@ -23,6 +24,7 @@ class LoginLink(LinkView):
 urlpatterns = [
     path("", include("dashboard.urls", namespace="dashboard")),
     path("api/v1/", include("endpoints.api.urls", namespace="api")),
+    *protocols.urlpatterns,
     path("login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("login/link/", LoginLink.as_view(), name="login_link"),
     path("logout/", auth.LogoutView.as_view(), name="logout"),

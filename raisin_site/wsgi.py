@@ -23,10 +23,16 @@ def in_utf8(application: Application) -> Application:
     """
 
     def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        environ["CONTENT_TYPE"] = CHARSET.sub("", environ.get("CONTENT_TYPE", ""))
+        announced = environ.get("CONTENT_TYPE", "")
+        if "charset" in announced.lower():
+            environ["CONTENT_TYPE"] = CHARSET.sub("", announced)
         return application(environ, start_response)
 
     return answer
 
 
-application = in_utf8(get_wsgi_application())
+# Its views need the applications to be loaded, which get_wsgi_application does.
+_django = get_wsgi_application()
+from raisin_site.short_way import with_short_way  # noqa: E402
+
+application = in_utf8(with_short_way(_django))

@@ -3,39 +3,43 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
+import orjson
 from django.conf import settings
 from django.contrib.auth.models import Group, Permission, User
 
+from endpoints import request_ids
 from endpoints.models import (
     AlgorithmVersion,
     ApiKey,
     Endpoint,
     Experiment,
-    Metric,
-    Param,
+    PredictionRequest,
     Run,
     Status,
-    Tag,
+    Webhook,
 )
 from endpoints.models.run import new_run_id
 from endpoints.roles import ROLES
-from endpoints.services import catalog, keys, lifecycle, serving
+from endpoints.services import catalog, histograms, keys, lifecycle, request_log, serving
 from endpoints.services.access import Caller
 from endpoints.services.serving import Answer, Question, Row
+from endpoints.services.tallies import Answered, Entry
 from endpoints.services.training import TrainingJob, run_training
 from endpoints.services.transitions import Decision
 from mlcore.datasets import synthetic_raisin
 from mlcore.table import Table
 from mlcore.training import TrainingSpec
 from tests.live import ROW
+from tests.replay import Details, History
 
 THEN = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 REASON = "the best of the candidates"
@@ -81,9 +85,8 @@ class Kept:
     """The rows of a finished run, to be stored again; its files stay in the home folder."""
 
     run: Run
-    params: list[Param]
-    metrics: list[Metric]
-    tags: list[Tag]
+    details: Details
+    analysis: dict[str, Any]
 
 
 _kept: dict[TrainingSpec, Kept] = {}
@@ -95,8 +98,13 @@ def trained_run(
     """Return a finished run on the synthetic rows; each spec (of TrainingSpec) is trained once."""
     recipe = TrainingSpec(**{"target": "Class", "positive": "Besni"} | spec)
     if recipe not in _kept:
-        _kept[recipe] = _train(recipe)
-    kept = _kept[recipe]
+        job = TrainingJob(table=raisin_rows(), spec=recipe, experiment="raisin", actor=SYSTEM)
+        _kept[recipe] = keep(job)
+    return again(_kept[recipe], name=name, experiment=experiment, by=by)
+
+
+def again(kept: Kept, *, name: str = "", experiment: str = "raisin", by: User | None = None) -> Run:
+    """Store a kept run once more, without its analysis, as a run and files of its own."""
     run = copy(kept.run)
     run.pk = new_run_id()
     run.name = name or run.name
@@ -105,7 +113,7 @@ def trained_run(
     run.artifact_path = f"runs/{run.pk}/model"
     shutil.copytree(folder_of(kept.run), folder_of(run))
     run.save(force_insert=True)
-    _store(run, kept)
+    kept.details.store(run)
     return run
 
 
@@ -113,21 +121,13 @@ def folder_of(run: Run) -> Path:
     return Path(settings.RAISIN_HOME) / "runs" / run.pk
 
 
-def _train(recipe: TrainingSpec) -> Kept:
-    job = TrainingJob(table=raisin_rows(), spec=recipe, experiment="raisin", actor=SYSTEM)
+def keep(job: TrainingJob) -> Kept:
+    """Train, and take the rows of the run away again."""
     run = run_training(job, clock=lambda: THEN).run
     run.refresh_from_db()
-    kept = Kept(copy(run), list(run.params.all()), list(run.metrics.all()), list(run.tags.all()))
+    kept = Kept(copy(run), Details.of(run), run.analysis.report)
     run.delete()
     return kept
-
-
-def _store(run: Run, kept: Kept) -> None:
-    Param.objects.bulk_create([Param(run=run, key=p.key, value=p.value) for p in kept.params])
-    Metric.objects.bulk_create(
-        [Metric(run=run, key=m.key, step=m.step, value=m.value) for m in kept.metrics]
-    )
-    Tag.objects.bulk_create([Tag(run=run, key=t.key, value=t.value) for t in kept.tags])
 
 
 def an_endpoint(slug: str = "raisin", *, public: bool = True) -> Endpoint:
@@ -150,15 +150,64 @@ def registered_version(
     return version
 
 
+_histories: list[History] = []
+
+
 def raisin_endpoint() -> Endpoint:
-    """Return the endpoint with v1 in production and v2, which is better, in staging."""
-    endpoint = an_endpoint()
+    """Return the endpoint with v1 in production and v2, which is better, in staging.
+
+    Services make it once; later its rows are written again, with runs and files of their own.
+    """
     # The larger penalty makes v1 worse by more than the gates allow, so v2 can replace it.
-    registered_version(endpoint, status=Status.PRODUCTION, lambda_=0.1)
-    registered_version(endpoint, status=Status.STAGING)
+    runs = trained_run(lambda_=0.1), trained_run()
+    if _histories and not Webhook.objects.exists():  # whom services would tell
+        return _histories[0].again(runs)
+    endpoint = made_raisin(*runs)
+    _histories.append(History.of(endpoint))
     return endpoint
 
 
-def prediction(endpoint: Endpoint, *, rows: Sequence[Row] = (ROW,), now: datetime = THEN) -> Answer:
-    """Return an answered and logged request."""
-    return serving.predict(Question(endpoint=endpoint, rows=rows), clock=lambda: now)
+def made_raisin(worse: Run, better: Run) -> Endpoint:
+    """Make the same through the services."""
+    endpoint = an_endpoint()
+    registered_version(endpoint, status=Status.PRODUCTION, run=worse)
+    registered_version(endpoint, status=Status.STAGING, run=better)
+    return endpoint
+
+
+def prediction(
+    endpoint: Endpoint, *, rows: Sequence[Row] = (ROW,), now: datetime = THEN, **asked: Any
+) -> Answer:
+    """Return an answered and logged request. Asked: more of the Question, such as `version`."""
+    caller = Caller(system="tests")
+    question = Question(slug=endpoint.slug, rows=rows, caller=caller, **asked)
+    return serving.predict(question, clock=lambda: now)
+
+
+def copies(
+    like: PredictionRequest,
+    moments: Iterable[datetime],
+    *,
+    rows: Sequence[list[Any]] | None = None,
+    **facts: Any,
+) -> list[UUID]:
+    """Log copies of a request of one row and two classes, one a moment.
+
+    Rows: the inputs of each. Facts: columns that differ from those of the request in all of them.
+    """
+    version = facts.pop("version", like.version)
+    facts = {"endpoint_id": version.endpoint_id, "version_id": version.pk} | facts
+    columns = {name: getattr(like, name) for name in Entry._fields} | facts
+    for name in ("inputs", "imputed", "probabilities", "predictions"):
+        columns[name] = orjson.dumps(columns[name]).decode()
+    positives = int(columns["predictions"] == "[1]")
+    scores = {histograms.score_bin(columns["probability"]): 1}
+    answered = []
+    for place, at in enumerate(moments):
+        own = {"id": request_ids.new(at).hex, "created_at": at}
+        if rows is not None:
+            own["inputs"] = orjson.dumps([rows[place]]).decode()
+        entry = Entry(**columns | own)
+        answered.append(Answered(entry, version.number, positives, scores))
+    request_log.log().write_all(answered)
+    return [UUID(item.entry.id) for item in answered]

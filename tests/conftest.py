@@ -8,7 +8,7 @@ from rest_framework.test import APIClient
 
 from endpoints.models import Endpoint
 from tests import cast
-from tests.live import demo_site  # noqa: F401  a fixture
+from tests.live import demo_as_made, demo_site, own_demo  # noqa: F401  fixtures
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -127,6 +128,8 @@ class LiveSite:
         plain = [value.hex if isinstance(value, UUID) else value for value in params]
         with closing(sqlite3.connect(file, uri=True)) as connection:
             connection.row_factory = sqlite3.Row
+            log = f"file:{self.home / 'raisin-log.sqlite3'}?mode=ro"
+            connection.execute("ATTACH DATABASE ? AS log", [log])
             return [dict(row) for row in connection.execute(sql.replace("%s", "?"), plain)]
 
     def login_link(self) -> str:
@@ -156,21 +159,48 @@ def free_port() -> int:
 
 
 @contextmanager
-def live_site(home: Path) -> Iterator[LiveSite]:
+def live_site(home: Path, *, database_like: str = "") -> Iterator[LiveSite]:
     """An empty site, not yet started, on the kind of database that the tests run on."""
     with ExitStack() as stack:
         site = LiveSite(home, free_port())
         server = os.environ.get("DATABASE_URL", "")
         if server.startswith(("postgres://", "postgresql://")):
-            site.database_url = stack.enter_context(fresh_database(server))
+            site.database_url = stack.enter_context(fresh_database(server, like=database_like))
         stack.callback(site.stop)
         yield site
 
 
+@contextmanager
+def copied_site(original: LiveSite, home: Path) -> Iterator[LiveSite]:
+    """A site that starts with all that a demo has, which itself never runs."""
+    with live_site(home, database_like=original.database_url) as site:
+        shutil.copytree(original.home, site.home, dirs_exist_ok=True)
+        login_url = original.demo["login_url"].replace(original.url, site.url)
+        site.demo = original.demo | {"home": str(site.home), "login_url": login_url}
+        yield site
+
+
 @pytest.fixture(scope="session")
-def demo_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSite]:
-    """The demo, served; shared by all tests that change nothing that another one looks at."""
-    with live_site(tmp_path_factory.mktemp("live")) as site:
+def demo_as_made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSite]:
+    """The demo as the command leaves it, to be copied: making it takes seconds."""
+    with live_site(tmp_path_factory.mktemp("demo")) as site:
         site.demo = site.manage_json("demo")
+        yield site
+
+
+@pytest.fixture(scope="session")
+def demo_site(
+    demo_as_made: LiveSite, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LiveSite]:
+    """The demo, served; shared by all tests that change nothing that another one looks at."""
+    with copied_site(demo_as_made, tmp_path_factory.mktemp("live")) as site:
+        site.start()
+        yield site
+
+
+@pytest.fixture
+def own_demo(demo_as_made: LiveSite, tmp_path: Path) -> Iterator[LiveSite]:
+    """A demo of one's own, served, for stories that change what is in production."""
+    with copied_site(demo_as_made, tmp_path) as site:
         site.start()
         yield site

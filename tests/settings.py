@@ -22,6 +22,11 @@ STORAGES = STORAGES | {
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS: list[dict[str, str]] = []
 
-if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":  # noqa: F405
+if DATABASES["default"]["ENGINE"] == "endpoints.sqlite":  # noqa: F405
     # A file, as in production: threads on an in-memory database lock each other's tables out.
     DATABASES["default"]["TEST"] = {"NAME": str(Path(HOME, "test.sqlite3"))}  # noqa: F405
+    DATABASES["default"]["LOG"] |= {"NAME": str(Path(HOME, "log.sqlite3")), "WRITABLE": True}  # noqa: F405
+
+# A test's own transaction holds what is logged and takes it back; nothing is remembered beyond it.
+RAISIN_LOG_GROUPED = False
+RAISIN_REFRESH_SECONDS = 0.0

@@ -19,7 +19,10 @@ SOURCES = sorted(
     if "migrations" not in path.parts
 )
 ALL_PYTHON = SOURCES + sorted(
-    path for folder in ("tests", "benchmarks") for path in (ROOT / folder).rglob("*.py")
+    path
+    for folder in ("tests", "benchmarks")
+    for path in (ROOT / folder).rglob("*.py")
+    if ".peers" not in path.parts
 )
 
 

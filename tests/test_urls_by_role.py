@@ -28,6 +28,7 @@ from endpoints.models import (
 )
 from endpoints.models.endpoint import Scope
 from endpoints.services import keys
+from raisin_site.health import PROBES
 from tests import cast, url_table
 from tests.url_table import (
     ADMIN,
@@ -38,6 +39,7 @@ from tests.url_table import (
     OUTSIDER,
     PAGES,
     PEOPLE,
+    PROTOCOLS,
     REST,
     STRANGERS,
     UNKNOWN,
@@ -57,21 +59,26 @@ class Place:
     arguments: dict[str, Any]
 
     def address(self, line: Line) -> str:
-        view = reverse(line.name, kwargs=self.arguments_of(line.name))
+        is_named = not line.name.startswith("/")
+        view = reverse(line.name, kwargs=self.arguments_of(line.name)) if is_named else line.name
         return f"{view}?{line.query}" if line.query else view
 
     def arguments_of(self, name: str) -> dict[str, Any]:
-        found = ADDRESSES[name].pattern.converters
+        found = converters(name)
         return {key: self.arguments.get(f"{name} {key}", self.arguments.get(key)) for key in found}
 
 
-def addresses(patterns: list[Any], prefix: str = "") -> Iterator[tuple[str, URLPattern]]:
+def addresses(
+    patterns: list[Any], prefix: str = "", route: str = "/"
+) -> Iterator[tuple[str, URLPattern]]:
+    """Yield each with its name, or with its route where it has none."""
     for pattern in patterns:
+        below = f"{route}{pattern.pattern}"
         if isinstance(pattern, URLResolver):
             space = f"{pattern.namespace}:" if pattern.namespace else ""
-            yield from addresses(pattern.url_patterns, prefix + space)
-        elif pattern.name:
-            yield prefix + pattern.name, pattern
+            yield from addresses(pattern.url_patterns, prefix + space, below)
+        else:
+            yield prefix + (pattern.name or below), pattern
 
 
 ADDRESSES: dict[str, URLPattern] = {
@@ -81,9 +88,14 @@ ADDRESSES: dict[str, URLPattern] = {
 }
 
 
-def methods_of(pattern: URLPattern) -> list[str]:
+def converters(name: str) -> Mapping[str, Any]:
+    """Return what the address holds besides fixed text; a probe's holds nothing."""
+    return ADDRESSES[name].pattern.converters if name in ADDRESSES else {}
+
+
+def methods_of(name: str) -> list[str]:
     """Return the methods of a REST view; what a page does with which is not written on it."""
-    view = getattr(pattern.callback, "cls", None)
+    view = getattr(ADDRESSES[name].callback, "cls", None) if name in ADDRESSES else None
     return [method for method in METHODS if view is not None and hasattr(view, method.lower())]
 
 
@@ -103,6 +115,7 @@ def place(db: None) -> Place:
     arguments = {
         "slug": endpoint.slug,
         "number": version.number,
+        "version": str(version.number),
         "request_id": request.request_id,
         "run_id": version.run_id,
         "key_id": key.pk,
@@ -160,7 +173,9 @@ def headers_of(who: str, place: Place) -> dict[str, str]:
 
 
 def expected(line: Line, who: str, *, is_page: bool) -> str:
-    is_hidden = who in STRANGERS and bool(ADDRESSES[line.name].pattern.converters)
+    is_hidden = who in STRANGERS and bool(converters(line.name)) and not line.otherwise
+    if line in PROTOCOLS and who in PEOPLE:
+        who = UNKNOWN  # they know keys and no sessions
     if who in line.absent or (is_hidden and who not in line.who):
         return "404"
     if who in line.who:
@@ -178,12 +193,18 @@ def outcome(response: HttpResponse) -> str:
     return str(status) if status in (401, 403, 404, 405) or status >= 500 else "comes in"
 
 
+def filled(value: Any, arguments: Mapping[str, Any]) -> Any:
+    """Put what the place has into the texts of a body."""
+    if isinstance(value, str):
+        return value.format(**arguments)
+    if isinstance(value, Mapping):
+        return {key: filled(part, arguments) for key, part in value.items()}
+    return [filled(part, arguments) for part in value] if isinstance(value, list) else value
+
+
 def ask(place: Place, line: Line, headers: Mapping[str, str], *, is_page: bool) -> HttpResponse:
     address, client = place.address(line), Client(raise_request_exception=False)
-    body: dict[str, Any] = {
-        key: value.format(**place.arguments) if isinstance(value, str) else value
-        for key, value in line.body.items()
-    }
+    body = filled(line.body, place.arguments)
     if is_page:
         return getattr(client, line.method.lower())(address, body or None, headers=headers)
     data = "" if line.method == "GET" else json.dumps(body)
@@ -220,6 +241,11 @@ def test_rest(who: str, place: Place) -> None:
     assert list(surprises(place, REST, who, is_page=False)) == []
 
 
+@pytest.mark.parametrize("who", sorted(PEOPLE | {UNKNOWN} | KEYS))
+def test_protocols(who: str, place: Place) -> None:
+    assert list(surprises(place, PROTOCOLS, who, is_page=False)) == []
+
+
 @pytest.mark.parametrize("who", sorted(url_table.ROLES))
 def test_a_membership_counts_as_a_group_does(who: str, place: Place) -> None:
     """The same people, without a group, as members of the endpoint; only what is of no endpoint is less."""
@@ -231,7 +257,7 @@ def test_a_membership_counts_as_a_group_does(who: str, place: Place) -> None:
     headers = {"Cookie": client.cookies.output(header="", sep=";")}
     for lines, is_page in ((PAGES, True), (REST, False)):
         for line in lines:
-            if "slug" not in ADDRESSES[line.name].pattern.converters:
+            if "slug" not in converters(line.name):
                 continue
             with transaction.atomic():
                 found = outcome(ask(place, line, headers, is_page=is_page))
@@ -239,10 +265,10 @@ def test_a_membership_counts_as_a_group_does(who: str, place: Place) -> None:
                 transaction.set_rollback(True)
 
 
-@pytest.mark.parametrize("name", sorted(ADDRESSES))
+@pytest.mark.parametrize("name", sorted({*ADDRESSES, *PROBES}))
 def test_every_address_stands_in_the_table(name: str) -> None:
-    listed = {line.method for line in PAGES + REST if line.name == name}
-    missing = [method for method in methods_of(ADDRESSES[name]) if method not in listed]
+    listed = {line.method for line in PAGES + REST + PROTOCOLS if line.name == name}
+    missing = [method for method in methods_of(name) if method not in listed]
     assert listed and not missing, (
         f"Who may come in at {name}? Add a line for it to tests/url_table.py: "
         f'Line("{name}", "{(missing or ["GET"])[0]}", who, body)'
@@ -250,4 +276,4 @@ def test_every_address_stands_in_the_table(name: str) -> None:
 
 
 def test_no_line_speaks_of_an_address_that_is_gone() -> None:
-    assert {line.name for line in PAGES + REST} - set(ADDRESSES) == set()
+    assert {line.name for line in PAGES + REST + PROTOCOLS} - {*ADDRESSES, *PROBES} == set()

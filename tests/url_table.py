@@ -1,9 +1,10 @@
 """Who gets what at each address: the one table of the site, walked by test_urls_by_role.py.
 
-A line is a URL name, a method, and those who come in. Everybody else is refused in the one way that
-fits them: a page sends the unknown to the login, the REST interface answers them 401, and known ones
-get 403. Who belongs to another endpoint alone (`NEIGHBOUR`, a person; `KEY_ELSEWHERE`) gets 404
-wherever the address names something of an endpoint for members only, as if it were not there.
+A line is a URL name, or the address where it has none, a method, and those who come in. Everybody else
+is refused in the one way that fits them: a page sends the unknown to the login, the REST interface and
+the protocols answer them 401, and known ones get 403. Who belongs to another endpoint alone (`NEIGHBOUR`,
+a person; `KEY_ELSEWHERE`) gets 404 wherever the address names something of an endpoint for members only,
+as if it were not there.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ LISTS = READ | STRANGERS  # of what they may know: other rows, the same address
 APPROVE = APPROVERS | {KEY_MANAGE}
 STAGE = STAGERS | {KEY_MANAGE}
 
+LABELS = {"feedback": [{"request_id": "{request_id}", "label": "Besni"}]}
 REASON = {"reason": "because the table says so"}
 NO_FORM: Mapping[str, Any] = {}
 
@@ -151,7 +153,15 @@ REST = (
     Line("api:runs", "GET", LISTS),
     Line("api:run", "GET", READ),
     Line("api:feedback", "POST", LABELLERS | {KEY_FEEDBACK}, {"label": "Besni"}),
+    Line("api:feedback_list", "POST", LABELLERS | {KEY_FEEDBACK} | STRANGERS, LABELS),
+    Line("api:endpoint_feedback", "POST", LABELLERS | {KEY_FEEDBACK}, LABELS),
+    Line("api:feedback_list", "POST", LABELLERS | {KEY_FEEDBACK} | STRANGERS, {"feedback": []}),
+    Line("api:endpoint_feedback", "POST", LABELLERS | {KEY_FEEDBACK}, {"feedback": []}),
     Line("api:predict", "POST", TRIERS | {KEY_PREDICT, KEY_MANAGE}, ROW),
+    Line("api:explain", "POST", TRIERS | {KEY_PREDICT, KEY_MANAGE}, ROW),
+    Line("api:features", "GET", TRIERS | {KEY_PREDICT, KEY_MANAGE}),
+    Line("api:plot", "GET", TRIERS | {KEY_PREDICT, KEY_MANAGE}),
+    Line("api:model_openapi", "GET", TRIERS | {KEY_PREDICT, KEY_MANAGE}),
     Line("api:keys", "GET", KEY_OWNERS | {KEY_MANAGE} | STRANGERS),
     Line(
         "api:keys",
@@ -168,4 +178,57 @@ REST = (
     Line("api:mlrequest", "GET", READ),
     Line("api:abtests", "GET", LISTS),
     Line("api:abtest", "GET", READ),
+)
+
+# The protocols of other servers know keys and no sessions: a person without a key is unknown to them.
+ASKERS = group(KEY_PREDICT, KEY_MANAGE)
+INSTANCES = {"instances": [ROW]}
+TENSOR = {
+    "inputs": [
+        {
+            "name": "rows",
+            "datatype": "FP64",
+            "shape": [1, 7],
+            "data": list(map(float, ROW.values())),
+        }
+    ]
+}
+
+PROTOCOLS = (
+    Line("mlflow_invocations", "POST", ASKERS, INSTANCES),
+    Line("mlflow_ping", "GET", ASKERS),
+    Line("mlflow_health", "GET", ASKERS),
+    Line("mlflow_version", "GET", ASKERS),
+    Line("v1_model", "GET", ASKERS),
+    Line("v1_predict", "POST", ASKERS, INSTANCES),
+    Line("v1_explain", "POST", ASKERS, INSTANCES),
+    Line("v1_version", "GET", ASKERS),
+    Line("v1_version_predict", "POST", ASKERS, INSTANCES),
+    Line("v1_version_explain", "POST", ASKERS, INSTANCES),
+    Line("v2_server", "GET", KEYS | {UNKNOWN}),
+    Line("v2_model", "GET", ASKERS),
+    Line("v2_model_version", "GET", ASKERS),
+    Line("v2_ready", "GET", ASKERS),
+    Line("v2_ready_version", "GET", ASKERS),
+    Line("v2_infer", "POST", ASKERS, TENSOR),
+    Line("v2_infer_version", "POST", ASKERS, TENSOR),
+    Line("/v2/", "GET", KEYS | {UNKNOWN}),
+    Line("v2_index", "POST", KEYS | {UNKNOWN}),
+    Line("v2_load", "POST", NOBODY, otherwise="403"),
+    Line("v2_unload", "POST", NOBODY, otherwise="403"),
+    # One endpoint at the root: none is set here, so there is nothing.
+    Line("/predict", "POST", NOBODY, ROW, otherwise="404"),
+    Line("/monitor", "POST", NOBODY, ROW, otherwise="404"),
+    Line("/features", "GET", NOBODY, otherwise="404"),
+    Line("/plot", "GET", NOBODY, otherwise="404"),
+    Line("/health", "GET", NOBODY, otherwise="404"),
+    Line("/ping", "GET", NOBODY, otherwise="404"),
+    Line("/version", "GET", NOBODY, otherwise="404"),
+    Line("/invocations", "POST", NOBODY, INSTANCES, otherwise="404"),
+    # For whoever runs the process.
+    Line("/healthz", "GET", KEYS | {UNKNOWN}),
+    Line("/readyz", "GET", KEYS | {UNKNOWN}),
+    Line("/v2/health/live", "GET", KEYS | {UNKNOWN}),
+    Line("/v2/health/ready", "GET", KEYS | {UNKNOWN}),
+    Line("/metrics", "GET", group(KEY_READ, KEY_MANAGE, KEY_ELSEWHERE)),
 )

@@ -1,33 +1,58 @@
-"""What waits for somebody: promotion requests, for those who may answer them; the oldest first."""
+"""What waits for somebody: endpoints that do not answer as they should, and promotion requests."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from endpoints.models import AlgorithmVersion, PromotionRequest
+from endpoints.models import AlgorithmVersion, Endpoint, PromotionRequest
 from endpoints.services import access
 from endpoints.services.access import Caller, Need
+from endpoints.services.snapshots import Served, snapshots
 
 SHOWN = 5
+PAUSED = "callers get the error 503 until somebody who may promote its versions resumes it."
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What is wrong with an endpoint, in a sentence or two."""
+
+    endpoint: Endpoint
+    sentence: str
 
 
 @dataclass(frozen=True)
 class Attention:
-    """The requests to show, and whether there are more than these."""
+    """What to show, the worst first and then the oldest, and whether there is more than this."""
 
+    troubles: list[Trouble]
+    has_more_troubles: bool
     requests: list[PromotionRequest]
     has_more: bool
 
 
 def needed(caller: Caller) -> Attention:
     """Return what waits for this person at any endpoint."""
-    if not caller.may(Need.PROMOTE):
-        return Attention([], False)
-    theirs = access.endpoints_where(caller, Need.PROMOTE)
-    found = PromotionRequest.objects.waiting().filter(version__endpoint__in=theirs)
-    oldest = list(found.select_related("version__endpoint").order_by("at", "id")[: SHOWN + 1])
-    return Attention(oldest[:SHOWN], len(oldest) > SHOWN)
+    troubles, requests = _troubles(caller), _requests(caller)
+    return Attention(
+        troubles=troubles[:SHOWN],
+        has_more_troubles=len(troubles) > SHOWN,
+        requests=requests[:SHOWN],
+        has_more=len(requests) > SHOWN,
+    )
+
+
+def model_problem(found: Served) -> str:
+    """Say why an endpoint's version in production does not answer, and what does; "" if it does."""
+    if not found.problem:
+        return ""
+    problem = found.problem.rstrip(".")
+    if found.classifier is None or found.production is None:
+        return f"{problem}. Callers get the error 503."
+    if found.endpoint.versions.in_production().filter(pk=found.production.pk).exists():
+        return f"{problem}. What was loaded before goes on answering until the next restart."
+    return f"{problem}. {found.production.label} answers in its place."
 
 
 def open_requests(versions: Iterable[AlgorithmVersion]) -> list[PromotionRequest]:
@@ -37,3 +62,26 @@ def open_requests(versions: Iterable[AlgorithmVersion]) -> list[PromotionRequest
         return []
     found = PromotionRequest.objects.waiting().filter(version__in=asked)
     return list(found.select_related("version").order_by("at", "id")[:SHOWN])
+
+
+def _troubles(caller: Caller) -> list[Trouble]:
+    served = snapshots.all()
+    broken = [found for found in served.values() if found.problem]
+    paused = [found for found in served.values() if found.endpoint.paused_at and not found.problem]
+    if not broken and not paused:
+        return []
+    slugs = [found.endpoint.slug for found in (*broken, *paused)]
+    visible = access.visible_endpoints(caller).filter(slug__in=slugs)
+    known = set(visible.values_list("slug", flat=True))
+    told = [Trouble(found.endpoint, model_problem(found)) for found in broken]
+    told += [Trouble(found.endpoint, f"It is paused: {PAUSED}") for found in paused]
+    return [trouble for trouble in told if trouble.endpoint.slug in known]
+
+
+def _requests(caller: Caller) -> list[PromotionRequest]:
+    """Return one more than is shown."""
+    if not caller.may(Need.PROMOTE):
+        return []
+    theirs = access.endpoints_where(caller, Need.PROMOTE)
+    found = PromotionRequest.objects.waiting().filter(version__endpoint__in=theirs)
+    return list(found.select_related("version__endpoint").order_by("at", "id")[: SHOWN + 1])

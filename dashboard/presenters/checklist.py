@@ -73,11 +73,14 @@ def _progress(runs: RunQuerySet, versions: AlgorithmVersionQuerySet) -> _Progres
 
 
 def _newest_request(promoted: StatusChange | None) -> PredictionRequest | None:
-    """Return the newest request to the endpoint that went live last; the log has no order of all."""
+    """Return the newest request to the endpoint that went live last, unless it is the demo's.
+
+    What people ask comes after what the demo brought.
+    """
     if promoted is None:
         return None
-    asked = promoted.version.endpoint.requests.exclude(source=Source.DEMO)
-    return asked.select_related("endpoint").first()
+    newest = promoted.version.endpoint.requests.first()
+    return None if newest is None or newest.source == Source.DEMO else newest
 
 
 def _train(progress: _Progress) -> Step:

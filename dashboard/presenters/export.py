@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from django.db.models import Exists, OuterRef, Prefetch, QuerySet
+from django.db.models import Prefetch, QuerySet
 
 from endpoints import downloads
 from endpoints.errors import NoModel
 from endpoints.models import AlgorithmVersion, Endpoint, Feedback, PredictionRequest
-from endpoints.services import serving
+from endpoints.services import overview, serving
 
 CHUNK = 500
 FACTS = (
-    "request_id", "row", "time", "version", "source", "probability", "threshold", "prediction",
-    "true_label", "correct", "latency_ms",
+    "prediction_id", "request_id", "row", "time", "version", "source", "protocol", "caller",
+    "probability", "threshold", "prediction", "true_label", "correct", "latency_ms",
 )  # fmt: skip
 
 
@@ -33,8 +33,7 @@ def current_labels() -> Prefetch:
 
 def answered(endpoint: Endpoint, *, with_inputs: bool) -> dict[int, Answered]:
     """Return every version that ever answered, by key."""
-    log = PredictionRequest.objects.filter(version=OuterRef("pk"))
-    versions = endpoint.versions.filter(Exists(log)).select_related("endpoint")
+    versions = overview.that_answered(endpoint.versions.select_related("endpoint"))
     return {v.pk: Answered(v.number, _columns(v) if with_inputs else ()) for v in versions}
 
 
@@ -49,11 +48,12 @@ def lines(
 ) -> Iterator[list[object]]:
     """Read the log in pieces, newest first; write no more than MOST_ROWS lines."""
     columns = header(versions)[len(FACTS) :]
-    known = log.filter(version__in=versions).prefetch_related(current_labels())
-    newest = known.order_by("-created_at", "-id")
+    newest = log.order_by("-id").prefetch_related(current_labels())
     written = 0
     for entry in newest[: downloads.MOST_ROWS].iterator(chunk_size=CHUNK):
-        version = versions[entry.version_id]
+        version = versions.get(entry.version_id)
+        if version is None:  # it has answered for the first time since
+            continue
         for row in range(min(entry.row_count, downloads.MOST_ROWS - written)):
             written += 1
             cells = dict(zip(version.columns, entry.inputs[row], strict=False))
@@ -66,9 +66,9 @@ def _facts(entry: PredictionRequest, row: int, version: Answered) -> list[object
     labels: list[Feedback] = entry.current_labels  # type: ignore[attr-defined]
     label = next((label for label in labels if label.row == row), None)
     return [
-        entry.pk, row, entry.created_at.isoformat(), version.number, entry.source,
-        entry.probability_of(row), entry.threshold, entry.predictions[row],
-        label.label if label else None, label.correct if label else None,
+        f"{entry.pk}:{row}", entry.pk, row, entry.created_at.isoformat(), version.number,
+        entry.source, entry.protocol, entry.caller, entry.probability_of(row), entry.threshold,
+        entry.predictions[row], label.label if label else None, label.correct if label else None,
         entry.latency_us / 1_000,
     ]  # fmt: skip
 

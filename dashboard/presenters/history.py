@@ -31,6 +31,9 @@ WORDS = {
     "resume": "resumed",
     "create_key": "created",
     "revoke_key": "revoked",
+    "model_unusable": "cannot be used",
+    "model_usable": "can be used again",
+    "limit_key": "limited to another rate",
 }
 
 

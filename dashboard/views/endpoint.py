@@ -9,13 +9,14 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from dashboard import charts
-from dashboard.presenters import attention, history, snippets
+from dashboard.presenters import attention, history, refusals, snippets
 from dashboard.views.shell import caller_of, page
-from endpoints.errors import NoModel
 from endpoints.models import AlgorithmVersion, Endpoint
-from endpoints.services import access, lifecycle, overview, serving
+from endpoints.services import access, lifecycle, overview, traffic
 from endpoints.services.access import Need
-from endpoints.services.overview import PERIODS, Period, Traffic
+from endpoints.services.periods import PERIODS, Period
+from endpoints.services.snapshots import Served, snapshots
+from endpoints.services.traffic import Traffic
 
 DEFAULT_PERIOD = "24h"
 EVENTS = 10
@@ -26,30 +27,44 @@ def endpoint(request: HttpRequest, slug: str) -> HttpResponse:
     caller = caller_of(request)
     found = access.get_endpoint(caller=caller, slug=slug, need=Need.READ)
     period = PERIODS.get(request.GET.get("period", ""), PERIODS[DEFAULT_PERIOD])
-    now = timezone.now()
-    traffic = overview.traffic(found, period=period, now=now)
-    versions = overview.live_versions([found])
-    live = next((version for version in versions if version.status == "production"), None)
     context = {
         "endpoint": found,
-        "live": live,
-        "live_change": live and live.status_changes.filter(to_status="production").first(),
-        "waiting": [version for version in versions if version.status == "staging"],
         "rollback": lifecycle.rollback_target(found) if caller.may(Need.ROLL_BACK, found) else None,
-        "open_requests": attention.open_requests(versions),
-        "period": period,
+        "paused": attention.PAUSED,
         "periods": PERIODS.values(),
-        "traffic": traffic,
-        "sample_size": overview.SAMPLE,
-        "chart": requests_chart(found, period, traffic),
-        "shares": [(f"v{version.number}", version.share) for version in traffic.versions],
         "events": history.told(found.events.all()[:EVENTS]),
-        "threshold": live.threshold if live else None,
-        **classes_of(live),
-        **example(found, live),
+        **versions_of(found),
+        **traffic_of(found, period),
+        **example(snapshots.get(slug)),
     }
     part = "_traffic" if request.htmx else "overview"
     return render(request, f"dashboard/endpoint/{part}.html", context)
+
+
+def versions_of(endpoint: Endpoint) -> dict[str, Any]:
+    """Return what is in production, how it came there, and what waits."""
+    versions = overview.live_versions([endpoint])
+    live = next((version for version in versions if version.status == "production"), None)
+    return {
+        "live": live,
+        "live_change": live and live.status_changes.filter(to_status="production").first(),
+        "threshold": live.threshold if live else None,
+        "waiting": [version for version in versions if version.status == "staging"],
+        "open_requests": attention.open_requests(versions),
+        **classes_of(live),
+    }
+
+
+def traffic_of(endpoint: Endpoint, period: Period) -> dict[str, Any]:
+    counted = traffic.traffic(endpoint, period=period, now=timezone.now())
+    return {
+        "period": period,
+        "traffic": counted,
+        "totals": counted.totals,
+        "refusals": refusals.told(counted.totals.refusals),
+        "charts": charts_of(endpoint, period, counted),
+        "shares": [(f"v{version.number}", version.share) for version in counted.versions],
+    }
 
 
 def classes_of(live: AlgorithmVersion | None) -> dict[str, object]:
@@ -59,26 +74,56 @@ def classes_of(live: AlgorithmVersion | None) -> dict[str, object]:
     return {"many_classes": many, "probability_title": title}
 
 
-def requests_chart(endpoint: Endpoint, period: Period, traffic: Traffic) -> charts.LineChart | None:
-    if not traffic.requests:
-        return None
-    promotions = overview.promotions(endpoint, since=traffic.since)
+def charts_of(endpoint: Endpoint, period: Period, counted: Traffic) -> list[charts.LineChart]:
+    """Return what was asked beside how long the answers took; nothing where nothing was asked."""
+    totals = counted.totals
+    if not totals.requests and not totals.refused:
+        return []
+    promotions = overview.promotions(endpoint, since=counted.starts[0])
+    marks = [(change.at, f"{change.version.label} went live") for change in promotions]
+    drawn = [requests_chart(period, counted)]
+    if totals.latencies:
+        drawn.append(latency_chart(period, counted))
+    return [chart.marked(marks) for chart in drawn]
+
+
+def requests_chart(period: Period, counted: Traffic) -> charts.LineChart:
+    series = {"Answered": [bar.requests for bar in counted.bars]}
+    if counted.totals.refused:
+        series["Refused"] = [bar.refused for bar in counted.bars]
     return charts.line_chart(
         title=f"Requests in the last {period.label}",
         x_label="from",
-        x=traffic.starts,
-        series={"Requests": traffic.counts},
+        x=counted.starts,
+        series=series,
         y_label="the last point is still filling",
         scale="zero",
-    ).marked([(change.at, f"{change.version.label} went live") for change in promotions])
+    )
 
 
-def example(endpoint: Endpoint, live: AlgorithmVersion | None) -> dict[str, Any]:
-    """Return snippets for the production model, or the reason why there are none."""
-    if live is None:
+def latency_chart(period: Period, counted: Traffic) -> charts.LineChart:
+    return charts.line_chart(
+        title=f"Latency in the last {period.label}",
+        x_label="from",
+        x=counted.starts,
+        series={
+            "Median": [bar.p50_ms for bar in counted.bars],
+            "p95": [bar.p95_ms for bar in counted.bars],
+        },
+        y_label="milliseconds, inside the server",
+        scale="zero",
+    )
+
+
+def example(served: Served | None) -> dict[str, Any]:
+    """Return snippets for what answers, and what is wrong with that."""
+    if served is None:
         return {}
-    try:
-        classifier = serving.load(live)
-    except NoModel as error:
-        return {"model_problem": error.message}
-    return {"snippets": snippets.for_model(endpoint, classifier), "classifier": classifier}
+    problem = attention.model_problem(served)
+    if served.classifier is None:
+        return {"model_problem": problem}
+    return {
+        "model_problem": problem,
+        "classifier": served.classifier,
+        "snippets": snippets.for_model(served.endpoint, served.classifier),
+    }

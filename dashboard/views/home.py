@@ -15,9 +15,10 @@ from django.utils import timezone
 from dashboard.presenters import attention, checklist
 from dashboard.views.shell import caller_of, page
 from endpoints.models import AlgorithmVersion, Endpoint
-from endpoints.services import access, overview
+from endpoints.services import access, overview, traffic
 from endpoints.services.access import Need
-from endpoints.services.overview import Pulse
+from endpoints.services.snapshots import snapshots
+from endpoints.services.traffic import Pulse
 
 PAGE_SIZE = 50
 
@@ -29,6 +30,7 @@ class EndpointRow:
     waiting: list[AlgorithmVersion]
     pulse: Pulse
     last_request_at: datetime | None
+    has_problem: bool
 
 
 @page
@@ -48,8 +50,9 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 def endpoint_rows(endpoints: Sequence[Endpoint], *, now: datetime) -> list[EndpointRow]:
-    pulses = overview.pulses(endpoints, now=now)
+    pulses = traffic.pulses(endpoints, now=now)
     versions = overview.live_versions(endpoints)
+    broken = {slug for slug, served in snapshots.all().items() if served.problem}
     return [
         EndpointRow(
             endpoint=endpoint,
@@ -60,6 +63,7 @@ def endpoint_rows(endpoints: Sequence[Endpoint], *, now: datetime) -> list[Endpo
             waiting=[v for v in versions if v.endpoint_id == endpoint.pk and v.status == "staging"],
             pulse=pulses[endpoint.pk],
             last_request_at=getattr(endpoint, "last_request_at", None),
+            has_problem=endpoint.slug in broken,
         )
         for endpoint in endpoints
     ]

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 
 from dashboard.forms import LabelForm
-from dashboard.presenters import explanation, export, keyset, snippets
+from dashboard.presenters import explanation, export, keyset, sample, snippets
 from dashboard.views.shell import caller_of, page
 from endpoints import downloads
 from endpoints.errors import InvalidRequest, NoModel, NotFound
-from endpoints.filters import PredictionFilter
+from endpoints.filters import PROTOCOLS, PredictionFilter
 from endpoints.models import Endpoint, Feedback, PredictionRequest
-from endpoints.models.prediction import Source, headline
-from endpoints.services import access, feedback, overview, serving
+from endpoints.models.prediction import PredictionRequestQuerySet, Source
+from endpoints.services import access, feedback, serving
 from endpoints.services.access import Caller, Need
-
-HISTOGRAM_SAMPLE = 2_000
 
 
 @dataclass(frozen=True)
@@ -43,26 +40,29 @@ class LogRow:
 @page
 def predictions(request: HttpRequest, slug: str) -> HttpResponse:
     endpoint = access.get_endpoint(caller=caller_of(request), slug=slug, need=Need.READ)
-    filtered = filter_log(request, endpoint)
-    light = filtered.qs.defer("inputs", "imputed", "predictions")
-    listed = light.select_related("version").prefetch_related(export.current_labels())
-    listing = keyset.read(listed, request.GET)
-    sample = take_sample(filtered.qs)
+    filtered = PredictionFilter(request.GET, endpoint=endpoint)
+    listing = keyset.read(filtered, request.GET, load=_light)
     context = {
         "endpoint": endpoint,
         "filter": filtered,
         "is_filtered": any(request.GET.get(name) for name in filtered.form.fields),
         "page": listing,
+        "page_size": keyset.PAGE_SIZE,
         "rows": [log_row(entry) for entry in listing.rows],
-        "histogram": overview.histogram(
-            headline(p) for found in sample.probabilities for p in found
-        ),
-        "sample": sample,
+        "sample": sample.take(filtered),
         "numbers": endpoint.versions.values_list("number", flat=True).order_by("-number"),
         "sources": Source.choices,
+        "protocols": PROTOCOLS,
         "query": request.GET.urlencode(),
     }
     return render(request, "dashboard/endpoint/predictions.html", context)
+
+
+def _light(log: PredictionRequestQuerySet) -> PredictionRequestQuerySet:
+    """What the table shows of a request is but a part of it."""
+    light = log.defer("inputs", "imputed", "predictions", "probabilities")
+    # A join would have PostgreSQL sort the whole log.
+    return light.prefetch_related("version", export.current_labels())
 
 
 @page
@@ -70,7 +70,7 @@ def download(request: HttpRequest, slug: str) -> StreamingHttpResponse:
     caller = caller_of(request)
     endpoint = access.get_endpoint(caller=caller, slug=slug, need=Need.READ)
     versions = export.answered(endpoint, with_inputs=caller.may(Need.VIEW_INPUTS, endpoint))
-    lines = export.lines(filter_log(request, endpoint).qs, versions)
+    lines = export.lines(PredictionFilter(request.GET, endpoint=endpoint).qs, versions)
     return downloads.answer(export.header(versions), lines, name=f"{endpoint.slug}-predictions")
 
 
@@ -102,44 +102,12 @@ def prediction(request: HttpRequest, slug: str, request_id: UUID) -> HttpRespons
     return render(request, "dashboard/endpoint/prediction.html", context)
 
 
-def filter_log(request: HttpRequest, endpoint: Endpoint) -> PredictionFilter:
-    log = PredictionRequest.objects.filter(endpoint=endpoint)
-    return PredictionFilter(request.GET, queryset=log)
-
-
 def find_prediction(endpoint: Endpoint, request_id: UUID) -> PredictionRequest:
     related = ("endpoint", "version", "version__endpoint", "version__run")
     found = endpoint.requests.select_related(*related).filter(pk=request_id).first()
     if found is None:
         raise NotFound(f"{endpoint.name} has no prediction {request_id}. It may have been removed.")
     return found
-
-
-@dataclass(frozen=True)
-class Sample:
-    """The probabilities behind the histogram, newest first, and whether these are all that match."""
-
-    probabilities: list[list[float | list[float]]]
-    is_all: bool
-
-    @property
-    def title(self) -> str:
-        """What the histogram is of; three or more classes give a list a row."""
-        rows = (row for found in self.probabilities for row in found)
-        many = any(isinstance(row, list) for row in rows)
-        return "Probability of the predicted class" if many else "Predicted probabilities"
-
-
-def take_sample(log: QuerySet[PredictionRequest]) -> Sample:
-    """Read no more than HISTOGRAM_SAMPLE requests and about SAMPLE_ROWS rows of them."""
-    newest = log.order_by("-created_at", "-id").values_list("probabilities", flat=True)
-    sample, held = Sample([], is_all=False), 0
-    for probabilities in newest[:HISTOGRAM_SAMPLE].iterator(chunk_size=100):
-        sample.probabilities.append(probabilities)
-        held += len(probabilities)
-        if held >= overview.SAMPLE_ROWS:
-            return sample
-    return replace(sample, is_all=len(sample.probabilities) < HISTOGRAM_SAMPLE)
 
 
 def log_row(entry: PredictionRequest) -> LogRow:
@@ -209,6 +177,10 @@ def _raw(found: PredictionRequest, *, with_inputs: bool) -> str:
         "version": found.version.number,
         "created_at": found.created_at.isoformat(),
         "source": found.source,
+        "protocol": found.protocol,
+        "caller": found.caller,
+        "correlation_id": found.correlation_id,
+        "traceparent": found.traceparent,
         "threshold": found.threshold,
         "latency_us": found.latency_us,
         "probabilities": found.probabilities,

@@ -19,7 +19,7 @@ from dashboard.views.shell import caller_of, page
 from dashboard.views.versions import find_version
 from endpoints.errors import Conflict, DomainError, GateFailed, InvalidRequest, InvalidTransition
 from endpoints.models import Status, StatusChange
-from endpoints.services import access, lifecycle, overview
+from endpoints.services import access, lifecycle, traffic
 from endpoints.services.access import Need
 from endpoints.services.transitions import MIN_OVERRIDE_REASON, Decision
 
@@ -146,7 +146,7 @@ def _show(
     problem: str = "",
 ) -> HttpResponse:
     found = review.evidence(case, move)
-    requests = overview.requests_of_a_day(case.endpoint, now=timezone.now())
+    requests = traffic.requests_of_a_day(case.endpoint, now=timezone.now())
     blocking = review.blocking(case, move, found)
     context = {
         "endpoint": case.endpoint,

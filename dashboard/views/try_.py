@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 
 from dashboard.forms import RowForm
-from dashboard.presenters import snippets
+from dashboard.presenters import attention, snippets
 from dashboard.views.predictions import chosen_row, find_prediction, may_see_inputs
 from dashboard.views.shell import caller_of, page
 from endpoints.errors import InvalidRequest, InvalidRows, NoModel, NotFound
@@ -36,13 +36,14 @@ def try_(request: HttpRequest, slug: str) -> HttpResponse:
         "version": version,
         "base": base,
         "row": row,
+        "paused": attention.PAUSED,
     }
     if version is None:
         return render(request, "dashboard/endpoint/try.html", context)
     classifier = serving.load(version)
     if request.method == "POST":
         form = RowForm(request.POST, classifier=classifier)
-        request_id = _score(form, version) if form.is_valid() else None
+        request_id = _score(form, version, caller) if form.is_valid() else None
         if request_id is not None:
             return redirect("dashboard:prediction", endpoint.slug, request_id)
     else:
@@ -100,10 +101,14 @@ def _initial(names: tuple[str, ...], base: PredictionRequest | None, row: int) -
     return {f"column_{i}": cells[name] for i, name in enumerate(names) if name in cells}
 
 
-def _score(form: RowForm, version: AlgorithmVersion) -> UUID | None:
+def _score(form: RowForm, version: AlgorithmVersion, caller: Caller) -> UUID | None:
     """Score and log; cells that the schema refuses become errors of their fields."""
     question = Question(
-        endpoint=version.endpoint, rows=[form.row], version=version.number, source=Source.TRY
+        slug=version.endpoint.slug,
+        rows=[form.row],
+        caller=caller,
+        version=version.number,
+        source=Source.TRY,
     )
     try:
         return serving.predict(question, clock=timezone.now).request_id

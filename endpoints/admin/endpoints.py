@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -19,8 +19,8 @@ from django.utils import timezone
 from endpoints.admin.base import ReadOnlyAdmin, record_edit
 from endpoints.admin.people import KeepsMembers, MembershipInline
 from endpoints.admin.versions import version_link
-from endpoints.models import ApiKey, Endpoint, Event, PredictionRequest
-from endpoints.services import keys, pausing
+from endpoints.models import ApiKey, Endpoint, Event
+from endpoints.services import keys, pausing, traffic
 from endpoints.services.access import Caller, Need
 from endpoints.services.configuring import SWITCHED_OFF
 from endpoints.services.words import LONGEST_REASON
@@ -81,6 +81,14 @@ class EndpointAdmin(KeepsMembers, admin.ModelAdmin):
     fieldsets = (
         (None, {"fields": ("slug", "name", "description", "public_predictions", "members_only")}),
         (
+            "Requests",
+            {
+                "fields": ("missing_values", "error_detail"),
+                "description": "What happens to missing values, and what an answer tells of values "
+                "that do not fit.",
+            },
+        ),
+        (
             "Metric",
             {
                 "fields": (
@@ -111,16 +119,8 @@ class EndpointAdmin(KeepsMembers, admin.ModelAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Endpoint]:
-        day_ago = timezone.now() - timedelta(days=1)
-        # A subquery an endpoint reads the index of the last day; a join would read the whole log.
-        recent = (
-            PredictionRequest.objects.filter(endpoint=OuterRef("pk"))
-            .since(day_ago)
-            .order_by()
-            .values("endpoint")
-            .annotate(count=Count("*"))
-            .values("count")
-        )
+        counted = traffic.of_last_day(now=timezone.now()).filter(endpoint=OuterRef("pk"))
+        recent = counted.values("endpoint").annotate(sum=Sum("requests")).values("sum")
         latest = Event.objects.filter(endpoint=OuterRef("pk")).order_by("-at").values("at")[:1]
         endpoints = super().get_queryset(request).prefetch_related("versions")
         return endpoints.annotate(
@@ -226,7 +226,7 @@ class EndpointAdmin(KeepsMembers, admin.ModelAdmin):
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(ReadOnlyAdmin):
-    """Keys are made on the account page, where the secret is shown once; here they are revoked."""
+    """Keys are made on the account page, where the secret is shown once; here they are limited and revoked."""
 
     list_display = (
         "name",
@@ -241,8 +241,26 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     list_filter = ("endpoint",)
     list_select_related = ("endpoint", "created_by")
     search_fields = ("name", "prefix")
-    exclude = ("secret_sha256",)
+    fields = (
+        "name",
+        "prefix",
+        "scopes",
+        "endpoint",
+        "created_at",
+        "created_by",
+        "expires_at",
+        "revoked_at",
+        "last_used_at",
+        "rate",
+    )
+    readonly_fields = fields[:-1]
     actions = ("revoke",)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_revoke_permission(request)
+
+    def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
+        keys.limit(obj, rate=obj.rate, actor=Caller(user=request.user), now=timezone.now())
 
     @admin.action(description="Revoke", permissions=["revoke"])
     def revoke(self, request: HttpRequest, chosen: QuerySet[ApiKey]) -> None:

@@ -11,7 +11,8 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import Exists, OuterRef, QuerySet
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.utils import timezone
 
@@ -19,34 +20,90 @@ from endpoints import downloads
 from endpoints.admin.base import BoundedPaginator, ReadOnlyAdmin
 from endpoints.errors import Conflict, DomainError
 from endpoints.models import AlgorithmVersion, Feedback, PredictionRequest
-from endpoints.services import feedback
+from endpoints.services import feedback, overview
 from endpoints.services.access import Caller, Need
 
 FACTS = (
-    "request_id", "endpoint", "version", "row", "time", "source", "probability", "threshold",
-    "prediction", "latency_ms",
+    "prediction_id", "request_id", "endpoint", "version", "row", "time", "source", "protocol",
+    "caller", "probability", "threshold", "prediction", "latency_ms",
 )  # fmt: skip
 
 
 class AnsweringVersionFilter(admin.RelatedFieldListFilter):
     """The versions that answered, of the chosen endpoint if one is chosen.
 
-    One look into the index a version; the stock filter of used values reads the whole log.
+    The stock filter of used values reads the whole log.
     """
 
-    def field_choices(
-        self, field: Any, request: HttpRequest, model_admin: Any
-    ) -> list[tuple[int, str]]:
-        log = PredictionRequest.objects.filter(version=OuterRef("pk")).order_by()
-        versions = AlgorithmVersion.objects.filter(Exists(log)).select_related("endpoint")
-        endpoint = request.GET.get("endpoint__id__exact", "")
-        if re.fullmatch("[0-9]{1,18}", endpoint):  # no database holds a larger one
-            versions = versions.filter(endpoint=endpoint)
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> Any:
+        versions = overview.that_answered(AlgorithmVersion.objects.select_related("endpoint"))
+        versions = versions.filter(**chosen_endpoint(request))
         return [(version.pk, str(version)) for version in versions]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
+        """A version is of one endpoint: its own index finds more than both conditions do."""
+        if not self.lookup_val:
+            return queryset
+        endpoints = chosen_endpoint(request)
+        chosen = AlgorithmVersion.objects.filter(pk__in=self.lookup_val, **endpoints)
+        if endpoints and not chosen.exists():
+            return queryset.none()
+        return super().queryset(request, log())
+
+
+def chosen_endpoint(request: HttpRequest) -> dict[str, Any]:
+    key = request.GET.get("endpoint__id__exact", "")
+    # No database holds a larger number.
+    return {"endpoint": int(key)} if re.fullmatch("[0-9]{1,18}", key) else {}
+
+
+def log() -> QuerySet[PredictionRequest]:
+    """A join would have PostgreSQL sort the whole log."""
+    return PredictionRequest.objects.prefetch_related("endpoint", "version__endpoint")
+
+
+class LogList(ChangeList):
+    def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
+        """Without it an address may ask for any order, sortable or not."""
+        return ["-id"]
+
+    def apply_select_related(self, qs: QuerySet[Any]) -> QuerySet[Any]:
+        """The stock list joins whatever it shows."""
+        return qs
+
+
+class LogAdmin(ReadOnlyAdmin):
+    """A list without end: in one order, and narrowed down only by what an index finds."""
+
+    ordering = ("-id",)
+    sortable_by = ()
+    show_full_result_count = False
+    list_per_page = 50
+    paginator = BoundedPaginator
+    found_by_index: tuple[str, ...] = ()
+    request_lookup = "pk"
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return LogList
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """Any other filter in the address would read the whole log, or tell what a hidden column holds."""
+        return lookup in self.found_by_index
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Find by the request's id: the stock search compares texts."""
+        if not search_term:
+            return queryset, False
+        try:
+            return queryset.filter(**{self.request_lookup: UUID(search_term.strip())}), False
+        except ValueError:
+            return queryset.none(), False
 
 
 @admin.register(PredictionRequest)
-class PredictionRequestAdmin(ReadOnlyAdmin):
+class PredictionRequestAdmin(LogAdmin):
     list_display = (
         "created_at",
         "endpoint",
@@ -55,33 +112,19 @@ class PredictionRequestAdmin(ReadOnlyAdmin):
         "probability",
         "label",
         "source",
+        "protocol",
+        "caller",
     )
-    list_filter = ("endpoint", ("version", AnsweringVersionFilter), "source")
-    list_select_related = ("endpoint", "version__endpoint")
+    list_filter = ("endpoint", ("version", AnsweringVersionFilter))
+    found_by_index = ("endpoint__id__exact", "version__id__exact")
     search_fields = ("id",)
-    show_full_result_count = False
-    list_per_page = 50
-    paginator = BoundedPaginator
     actions = ("export_csv",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PredictionRequest]:
+        return log().order_by("-id")
 
     def get_exclude(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return () if request.user.has_perm(Need.VIEW_INPUTS.value) else ("inputs", "imputed")
-
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        """A filter in the address can tell what a hidden column holds."""
-        is_hidden = lookup.split("__")[0] in (self.get_exclude(request) or ())
-        return not is_hidden and super().lookup_allowed(lookup, value, request)
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[PredictionRequest], search_term: str
-    ) -> tuple[QuerySet[PredictionRequest], bool]:
-        """Find by key: the stock search compares texts, which reads the whole log."""
-        if not search_term:
-            return queryset, False
-        try:
-            return queryset.filter(pk=UUID(search_term.strip())), False
-        except ValueError:
-            return queryset.none(), False
 
     @admin.action(description="Export CSV", permissions=["view"])
     def export_csv(
@@ -97,8 +140,9 @@ def scored_rows(chosen: QuerySet[PredictionRequest]) -> Iterator[list[object]]:
     """Yield a line a scored row, the inputs last; no more than MOST_ROWS of them."""
     lines = (
         [
-            entry.pk, entry.endpoint.slug, entry.version.number, row, entry.created_at.isoformat(),
-            entry.source, entry.probability_of(row), entry.threshold, entry.predictions[row],
+            f"{entry.pk}:{row}", entry.pk, entry.endpoint.slug, entry.version.number, row,
+            entry.created_at.isoformat(), entry.source, entry.protocol, entry.caller,
+            entry.probability_of(row), entry.threshold, entry.predictions[row],
             entry.latency_us / 1_000, json.dumps(entry.inputs[row], ensure_ascii=False),
         ]
         for entry in chosen.iterator(chunk_size=500)
@@ -147,11 +191,11 @@ class FeedbackForm(forms.ModelForm):
 
 
 @admin.register(Feedback)
-class FeedbackAdmin(ReadOnlyAdmin):
-    list_display = ("created_at", "request", "row", "label", "correct", "current", "actor_name")
-    list_filter = ("label", "correct", "current", "request__endpoint")
-    list_select_related = ("request",)
-    show_full_result_count = False
+class FeedbackAdmin(LogAdmin):
+    list_display = ("created_at", "request_id", "row", "label", "correct", "current", "actor_name")
+    found_by_index = ("request__id__exact",)
+    search_fields = ("request",)
+    request_lookup = "request"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return admin.ModelAdmin.has_add_permission(self, request)

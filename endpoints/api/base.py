@@ -16,7 +16,7 @@ from endpoints.api import query
 from endpoints.api.auth import caller_of
 from endpoints.api.fields import Field, read_object
 from endpoints.api.operations import IDEMPOTENT, Operations
-from endpoints.api.parsers import json_body
+from endpoints.bodies import parse_json, read_body
 from endpoints.errors import InvalidRequest
 from endpoints.services.access import Caller
 
@@ -47,9 +47,10 @@ class JsonView(APIView):
 
     def fields(self, fields: Sequence[Field]) -> dict[str, Any]:
         """Read the body; none at all is an empty object where no field is required."""
-        if self.request.stream is None and not any(field.required for field in fields):
+        body = read_body(self.request._request)
+        if not body and not any(field.required for field in fields):
             return {}
-        return read_object(json_body(self.request), fields)
+        return read_object(parse_json(body), fields)
 
     def submission(self) -> str:
         """Return the name of this request, under which it changes something once; "" if it has none.

@@ -14,7 +14,13 @@ from endpoints.api.base import JsonListView, JsonView
 from endpoints.api.fields import Choice, Flag, Number, Text
 from endpoints.api.operations import PAGED, Operation, Operations
 from endpoints.models import Endpoint
-from endpoints.models.endpoint import Direction, GatePolicy, PrimaryMetric
+from endpoints.models.endpoint import (
+    Direction,
+    ErrorDetail,
+    GatePolicy,
+    MissingValues,
+    PrimaryMetric,
+)
 from endpoints.services import access, catalog, configuring, pausing
 from endpoints.services.access import Need
 from endpoints.services.words import LONGEST_REASON
@@ -82,6 +88,16 @@ SETTINGS = (
         about="Promote a new version at once if it is better and no gate fails.",
     ),
     Flag(name="members_only", about="Only its members see it; groups count elsewhere alone."),
+    Choice(
+        name="missing_values",
+        about="Whether missing values are filled in, or refused.",
+        choices=MissingValues.values,
+    ),
+    Choice(
+        name="error_detail",
+        about="What an answer tells of values that do not fit.",
+        choices=ErrorDetail.values,
+    ),
 )
 
 

@@ -101,7 +101,7 @@ class VersionLineage(VersionView):
     operations: Operations = {
         "GET": Operation(
             summary="From the data to the predictions of a version",
-            about="Predictions are counted up to a million.",
+            about="`predictions` counts the requests that it answered, also those that the log keeps no longer.",
             needs="scope read",
             answers={200: "Lineage"},
         )

@@ -57,6 +57,7 @@ class KeySerializer(serializers.ModelSerializer[ApiKey]):
             "expires_at",
             "revoked_at",
             "last_used_at",
+            "rate",
         )
 
     def get_endpoint(self, key: ApiKey) -> str | None:

@@ -27,6 +27,7 @@ from rest_framework.generics import RetrieveAPIView
 from endpoints.api import older_serializers as serializers
 from endpoints.api.base import JsonListView, JsonView
 from endpoints.api.operations import PAGED, Operation, Operations
+from endpoints.api.pagination import NewestFirst, NewestOfLog
 from endpoints.errors import NotFound
 from endpoints.models import AlgorithmVersion, Feedback, PredictionRequest, Status, StatusChange
 from endpoints.models.endpoint import EndpointQuerySet
@@ -41,6 +42,7 @@ class Kind:
     serializer: Any
     found: Callable[[EndpointQuerySet], QuerySet[Any]]
     newest_first: tuple[str, ...] = ("-created_at", "-id")
+    pagination: Any = NewestFirst
 
 
 def algorithms(visible: EndpointQuerySet) -> QuerySet[AlgorithmVersion]:
@@ -59,7 +61,8 @@ def statuses(visible: EndpointQuerySet) -> QuerySet[StatusChange]:
 def requests(visible: EndpointQuerySet) -> QuerySet[PredictionRequest]:
     labels = Prefetch("feedback", queryset=Feedback.objects.filter(current=True), to_attr="labels")
     logged = PredictionRequest.objects.filter(endpoint__in=visible)
-    return logged.select_related("endpoint", "version__endpoint").prefetch_related(labels)
+    # A join would have PostgreSQL sort the whole log.
+    return logged.prefetch_related("endpoint", "version__endpoint", labels)
 
 
 def tests(visible: EndpointQuerySet) -> QuerySet[StatusChange]:
@@ -89,7 +92,7 @@ def _rival() -> Subquery:
 
 ALGORITHMS = Kind("version", serializers.AlgorithmSerializer, algorithms)
 STATUSES = Kind("status change", serializers.StatusSerializer, statuses, ("-at", "-id"))
-REQUESTS = Kind("logged prediction", serializers.RequestSerializer, requests)
+REQUESTS = Kind("logged prediction", serializers.RequestSerializer, requests, ("-id",), NewestOfLog)
 TESTS = Kind("A/B test", serializers.TestSerializer, tests, ("-at", "-id"))
 
 
@@ -109,6 +112,10 @@ class Older(JsonView):
 
 
 class OlderList(Older, JsonListView):
+    @property
+    def pagination_class(self) -> Any:  # type: ignore[override]
+        return self.kind.pagination
+
     @property
     def newest_first(self) -> tuple[str, ...]:  # type: ignore[override]  # it depends on the kind
         return self.kind.newest_first

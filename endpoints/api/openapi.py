@@ -15,6 +15,7 @@ from endpoints.api import older, query
 from endpoints.api.changes import AT, OUTCOMES
 from endpoints.api.document import YAML
 from endpoints.api.evidence import ZIP
+from endpoints.api.explore import SVG
 from endpoints.api.fields import Field
 from endpoints.api.operations import IDEMPOTENT, Operation
 from endpoints.api.permissions import EndpointDecides
@@ -25,7 +26,7 @@ from endpoints.filters import SOLVERS
 from endpoints.models.run import RunState
 from mlcore.version import __version__
 
-JSON = "application/json"
+JSON, CSV = "application/json", "text/csv"
 PAGE = "page of "
 ALWAYS = (400, 401, 403)
 CODES = {
@@ -37,7 +38,8 @@ CODES = {
     413: "`too_large`",
     415: "`unsupported_encoding`",
     422: "`invalid_rows`, `invalid_bundle`",
-    503: "`no_model`",
+    429: "`too_many_requests`",
+    503: "`no_model`, `log_unavailable`, `database_unavailable`",
 }
 IN_PATH: Mapping[str, Schema] = {
     "slug": SLUG,
@@ -45,7 +47,7 @@ IN_PATH: Mapping[str, Schema] = {
     "pk": {"type": "integer", "minimum": 1},
     "uuid": {"type": "string", "format": "uuid"},
     "run_id": {"type": "string", "pattern": "^[-a-zA-Z0-9_]+$", "minLength": 1},
-    "request_id": {"type": "string", "format": "uuid"},
+    "request_id": {"type": "string", "pattern": "^[-0-9a-fA-F]{32,36}(:[0-9]{1,9})?$"},
     "prefix": {"type": "string", "pattern": "^[-a-zA-Z0-9_]+$", "minLength": 1},
 }
 FLAG: Schema = {"type": "string", "enum": sorted(query.FLAGS)}
@@ -57,6 +59,7 @@ IN_QUERY: Mapping[str, Schema] = {
     "name": NAME.schema,
     "note": NOTE.schema,
     "explain": FLAG,
+    "feature": {"type": "string", "description": "The name of a feature."},
     "series": FLAG,
     "status": {"type": "string", "enum": list(query.ANSWERING)},
     "version": {"type": "string", "pattern": "^v?[0-9]{1,9}$"},
@@ -65,7 +68,12 @@ IN_QUERY: Mapping[str, Schema] = {
     "state": {"type": "string", "enum": RunState.values},
     "solver": {"type": "string", "enum": [name for name, _ in SOLVERS]},
 }
-TAGS = {"<slug:slug>": "predictions", "requests": "predictions", "openapi.yaml": "this document"}
+TAGS = {
+    "<slug:slug>": "predictions",
+    "requests": "predictions",
+    "feedback": "predictions",
+    "openapi.yaml": "this document",
+}
 IN_HEADER: Mapping[str, Schema] = {
     IDEMPOTENT: {"type": "string", "pattern": "^[!-~]{1,64}$"},
 }
@@ -176,6 +184,8 @@ def _body(operation: Operation) -> dict[str, Any]:
         content = {JSON: {"schema": ref(body)}}
         if body == "NewVersion":
             content[ZIP] = {"schema": {"type": "string", "format": "binary"}}
+        if body == "Labels":
+            content[CSV] = {"schema": {}}
         return {"required": True, "content": content}
     fields: Sequence[Field] = body or ()
     required = [field.name for field in fields if field.required]
@@ -203,8 +213,8 @@ def _answer(status: int, name: str) -> dict[str, Any]:
     if name == ZIP:
         schema: Schema = {"type": "string", "format": "binary"}
         return {"description": about, "content": {ZIP: {"schema": schema}}}
-    if name == YAML:
-        return {"description": about, "content": {YAML: {"schema": {"type": "string"}}}}
+    if name in (SVG, YAML):
+        return {"description": about, "content": {name: {"schema": {"type": "string"}}}}
     return {"description": about, "content": {JSON: {"schema": ref(_schema_name(name))}}}
 
 

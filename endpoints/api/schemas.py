@@ -112,6 +112,7 @@ KEY = {
     "expires_at": nullable(MOMENT),
     "revoked_at": nullable(MOMENT),
     "last_used_at": nullable(MOMENT),
+    "rate": nullable(NUMBER),
 }
 PREDICTION: Schema = {
     "type": "object",
@@ -246,6 +247,34 @@ SCHEMAS: dict[str, Schema] = {
         "description": "One row by column, or the key `rows` or `features` with one row or a list of rows.",
     },
     "Prediction": PREDICTION,
+    "OpenApi": {
+        "type": "object",
+        "description": "An OpenAPI document of this model alone.",
+        "required": ["openapi", "info", "paths"],
+    },
+    "Features": record(
+        endpoint=SLUG,
+        version=COUNT,
+        target=TEXT,
+        classes=listed(TEXT),
+        positive=nullable(TEXT),
+        threshold=nullable(NUMBER),
+        rows=COUNT,
+        features=listed(ref("Feature")),
+        example=ANYTHING,
+    ),
+    "Feature": record(
+        name=TEXT,
+        kind={"type": "string", "enum": ["number", "category"]},
+        levels=listed(TEXT),
+        fill={"type": ["number", "string", "null"]},
+        missing=COUNT,
+        mean=nullable(NUMBER),
+        sd=nullable(NUMBER),
+        minimum=nullable(NUMBER),
+        median=nullable(NUMBER),
+        maximum=nullable(NUMBER),
+    ),
     "Label": {
         "type": "object",
         "properties": {
@@ -258,6 +287,31 @@ SCHEMAS: dict[str, Schema] = {
         "required": ["label"],
         "additionalProperties": False,
     },
+    "Labels": {
+        "description": "A list of labels, alone or as `feedback`.",
+        "anyOf": [listed(ref("ListedLabel")), record(feedback=listed(ref("ListedLabel")))],
+    },
+    "ListedLabel": {
+        "description": "An object with `label` and `prediction_id`, `<request_id>:<row>`, or `request_id` and "
+        "perhaps `row`. Whatever else is in the list is counted as invalid.",
+    },
+    "LabelReport": record(
+        received=COUNT,
+        matched=COUNT,
+        recorded=COUNT,
+        corrected=COUNT,
+        duplicate=COUNT,
+        unknown=COUNT,
+        invalid=COUNT,
+        errors=listed(
+            {
+                "type": "object",
+                "properties": {"item": COUNT, "line": COUNT, "code": TEXT, "message": TEXT},
+                "required": ["code", "message"],
+                "additionalProperties": False,
+            }
+        ),
+    ),
     "Feedback": record(
         status={"const": "OK"},
         request_id={"type": "string", "format": "uuid"},

@@ -11,9 +11,8 @@ from typing import IO, Any
 from django.conf import settings
 from rest_framework.request import Request
 
-from endpoints.api.errors import InvalidJson
-from endpoints.api.parsers import EMPTY, parse, read_within, refuse_announced, too_large
-from endpoints.errors import InvalidRequest
+from endpoints.bodies import EMPTY, parse_json, too_large
+from endpoints.errors import InvalidJson, InvalidRequest, UnsupportedEncoding
 from endpoints.services import uploads
 
 ZIP_STARTS, FORM_STARTS = b"PK", b"--"
@@ -26,17 +25,35 @@ def received(request: Request) -> Iterator[Any]:
     """Give the path of the received bundle, or the JSON value; no JSON text starts like a bundle."""
     if request.stream is None:
         raise InvalidJson(EMPTY)
-    refuse_announced(request, settings.RAISIN_MAX_UPLOAD_BYTES)
+    _refuse_announced(request)
     head = request.stream.read(len(ZIP_STARTS))
     if head == FORM_STARTS:
         raise InvalidRequest(NO_FORM)
     if head != ZIP_STARTS:
-        yield parse(head + read_within(request.stream, request))
+        yield parse_json(head + _rest(request.stream))
         return
     with TemporaryDirectory(prefix="received-", dir=uploads.home()) as folder:
         file = Path(folder) / "bundle.zip"
         _write(head, request.stream, file)
         yield file
+
+
+def _refuse_announced(request: Request) -> None:
+    """Refuse by its headers what need not be read at all."""
+    encoding = request.headers.get("Content-Encoding", "identity")
+    if encoding.strip().lower() not in ("", "identity"):
+        raise UnsupportedEncoding(f"Send the body as it is: “{encoding[:40]}” is not read here.")
+    announced = request.headers.get("Content-Length", "")
+    if announced.isdecimal() and int(announced) > settings.RAISIN_MAX_UPLOAD_BYTES:
+        raise too_large(settings.RAISIN_MAX_UPLOAD_BYTES)
+
+
+def _rest(stream: IO[bytes]) -> bytes:
+    limit = settings.RAISIN_MAX_BODY_BYTES
+    rest = stream.read(limit + 1)
+    if len(rest) > limit:
+        raise too_large(limit)
+    return rest
 
 
 def _write(head: bytes, rest: IO[bytes], file: Path) -> None:

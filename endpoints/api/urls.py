@@ -7,7 +7,9 @@ from django.urls import URLPattern, path
 from endpoints.api import changes, decisions, evidence, keys, older, versions
 from endpoints.api.document import Document
 from endpoints.api.endpoints import EndpointDetail, EndpointList, Pause, Resume
-from endpoints.api.feedback import SendFeedback
+from endpoints.api.explore import Explain, Features, Plot
+from endpoints.api.feedback import SendFeedback, SendManyLabels, SendManyLabelsHere
+from endpoints.api.model_document import ModelDocument
 from endpoints.api.predict import Predict
 from endpoints.api.runs import RunDetail, RunList
 from endpoints.services import lifecycle
@@ -50,6 +52,8 @@ urlpatterns = [
     path("runs", RunList.as_view(), name="runs"),
     path("runs/<slug:run_id>", RunDetail.as_view(), name="run"),
     path("requests/<str:request_id>/feedback", SendFeedback.as_view(), name="feedback"),
+    path("feedback", SendManyLabels.as_view(), name="feedback_list"),
+    path(f"{ENDPOINT}/feedback", SendManyLabelsHere.as_view(), name="endpoint_feedback"),
     path("keys", keys.KeyList.as_view(), name="keys"),
     path("keys/<slug:prefix>", keys.KeyDetail.as_view(), name="key"),
     *older_paths("mlalgorithm", "int", older.ALGORITHMS),
@@ -57,4 +61,8 @@ urlpatterns = [
     *older_paths("mlrequest", "uuid", older.REQUESTS),
     *older_paths("abtest", "int", older.TESTS),
     path("<slug:slug>/predict", Predict.as_view(), name="predict"),
+    path("<slug:slug>/explain", Explain.as_view(), name="explain"),
+    path("<slug:slug>/features", Features.as_view(), name="features"),
+    path("<slug:slug>/plot", Plot.as_view(), name="plot"),
+    path("<slug:slug>/openapi.json", ModelDocument.as_view(), name="model_openapi"),
 ]

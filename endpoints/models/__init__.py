@@ -4,6 +4,7 @@ from endpoints.models.endpoint import ApiKey, Endpoint
 from endpoints.models.event import Event
 from endpoints.models.membership import Membership
 from endpoints.models.prediction import Feedback, PredictionRequest
+from endpoints.models.roll_up import LabelCount, RollUp
 from endpoints.models.run import Analysis, Experiment, Metric, Param, Run, Tag
 from endpoints.models.version import (
     AlgorithmVersion,
@@ -23,11 +24,13 @@ __all__ = [
     "Event",
     "Experiment",
     "Feedback",
+    "LabelCount",
     "Membership",
     "Metric",
     "Param",
     "PredictionRequest",
     "PromotionRequest",
+    "RollUp",
     "Run",
     "Status",
     "StatusChange",

@@ -58,6 +58,19 @@ class GatePolicy(models.TextChoices):
     WARN = "warn", "warn: a failed gate is shown and recorded"
 
 
+class MissingValues(models.TextChoices):
+    IMPUTE = "impute", "fill in: as the model learned to, and say so in the answer"
+    REFUSE = "refuse", "refuse the request"
+
+
+class ErrorDetail(models.TextChoices):
+    """What an answer says of cells that do not fit."""
+
+    FULL = "full", "full: field, problem and the value sent"
+    NAMES = "names", "names: field and problem, no values"
+    GENERIC = "generic", "generic: that something does not fit"
+
+
 class EndpointQuerySet(models.QuerySet["Endpoint"]):
     def answering(self) -> EndpointQuerySet:
         return self.filter(versions__status="production")
@@ -115,6 +128,12 @@ class Endpoint(models.Model):
     members_only = models.BooleanField(
         default=False, help_text="Only its members see it; groups count elsewhere alone."
     )
+    missing_values = models.CharField(
+        max_length=8, choices=MissingValues.choices, default=MissingValues.IMPUTE
+    )
+    error_detail = models.CharField(
+        max_length=8, choices=ErrorDetail.choices, default=ErrorDetail.FULL
+    )
     revision = models.PositiveIntegerField(
         default=0,
         editable=False,
@@ -146,6 +165,8 @@ class Endpoint(models.Model):
                     primary_metric__in=PrimaryMetric.values,
                     metric_direction__in=Direction.values,
                     gate_policy__in=GatePolicy.values,
+                    missing_values__in=MissingValues.values,
+                    error_detail__in=ErrorDetail.values,
                 ),
             ),
         ]
@@ -192,6 +213,12 @@ class ApiKey(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_keys"
     )
     expires_at = models.DateTimeField(null=True, blank=True)
+    rate = models.FloatField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0.1)],
+        help_text="Requests a second that it may send; empty: the site's limit.",
+    )
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import uuid
 from datetime import datetime
 
 from django.conf import settings
 from django.db import models
 
+from endpoints import request_ids
 from endpoints.models.endpoint import Endpoint
+from endpoints.models.packed import PackedField
 from endpoints.models.version import AlgorithmVersion
 
 
@@ -18,19 +19,39 @@ class Source(models.TextChoices):
     DEMO = "demo", "Demo"
 
 
+class Protocol(models.TextChoices):
+    """The wire format in which an application asked; pages and the demo have none."""
+
+    NONE = "", "none"
+    NATIVE = "native", "Raisin"
+    OPEN_INFERENCE = "open_inference", "Open Inference (V2)"
+    MLFLOW = "mlflow", "MLflow scoring"
+    TF_V1 = "tf_v1", "KServe and TensorFlow (V1)"
+    VERTEX = "vertex", "Vertex AI"
+    ROOT = "root", "at the root"
+
+
 class PredictionRequestQuerySet(models.QuerySet["PredictionRequest"]):
     def since(self, moment: datetime) -> PredictionRequestQuerySet:
-        return self.filter(created_at__gte=moment)
+        """Ids are in the order of time, so their index finds the moment."""
+        return self.filter(id__gte=request_ids.earliest(moment))
+
+    def before(self, moment: datetime) -> PredictionRequestQuerySet:
+        return self.filter(id__lt=request_ids.earliest(moment))
 
     def labelled(self) -> PredictionRequestQuerySet:
-        return self.filter(feedback__current=True).distinct()
+        return self.filter(_has_label())
 
     def awaiting_feedback(self) -> PredictionRequestQuerySet:
-        return self.exclude(feedback__current=True)
+        return self.exclude(_has_label())
 
     def monitored(self) -> PredictionRequestQuerySet:
         """Live traffic: what people try by hand says nothing about the world."""
         return self.exclude(source=Source.TRY)
+
+
+def _has_label() -> models.Exists:
+    return models.Exists(Feedback.objects.filter(request=models.OuterRef("pk"), current=True))
 
 
 class PredictionRequest(models.Model):
@@ -39,18 +60,29 @@ class PredictionRequest(models.Model):
     `inputs` holds a list of values a row, in the order of the version's schema, after filling
     missing cells; `imputed` names the filled columns a row. `probabilities` holds a number a row, that of
     the positive class, or where there are three or more classes a list of them a row. Append-only.
+
+    Its table is made by hand: in SQLite it lies in the log's own file, in PostgreSQL in one partition a
+    week. Both rule out foreign keys. Services.request_log alone writes it.
     """
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    endpoint = models.ForeignKey(Endpoint, on_delete=models.PROTECT, related_name="requests")
-    version = models.ForeignKey(AlgorithmVersion, on_delete=models.PROTECT, related_name="requests")
+    id = models.UUIDField(primary_key=True, editable=False)
+    endpoint = models.ForeignKey(
+        Endpoint, on_delete=models.PROTECT, related_name="requests", db_constraint=False
+    )
+    version = models.ForeignKey(
+        AlgorithmVersion, on_delete=models.PROTECT, related_name="requests", db_constraint=False
+    )
     created_at = models.DateTimeField()
     source = models.CharField(max_length=8, choices=Source.choices, default=Source.API)
+    protocol = models.CharField(max_length=16, choices=Protocol.choices, blank=True)
+    caller = models.CharField(max_length=150, blank=True)
+    correlation_id = models.CharField(max_length=64, blank=True, help_text="X-Request-ID.")
+    traceparent = models.CharField(max_length=64, blank=True, help_text="W3C trace context.")
     row_count = models.PositiveIntegerField()
-    inputs = models.JSONField()
-    imputed = models.JSONField(default=list)
-    probabilities = models.JSONField()
-    predictions = models.JSONField()
+    inputs = PackedField()
+    imputed = PackedField(default=list)
+    probabilities = PackedField()
+    predictions = PackedField()
     threshold = models.FloatField(null=True, help_text="None for three or more classes.")
     latency_us = models.PositiveIntegerField()
     probability = models.FloatField(null=True, help_text="Of a request of one row, for filters.")
@@ -59,11 +91,8 @@ class PredictionRequest(models.Model):
     objects = PredictionRequestQuerySet.as_manager()
 
     class Meta:
-        ordering = ["-created_at", "-id"]
-        indexes = [
-            models.Index(fields=["endpoint", "-created_at", "-id"], name="request_newest_first"),
-            models.Index(fields=["version", "-created_at"], name="request_by_version"),
-        ]
+        managed = False
+        ordering = ["-id"]
         permissions = [
             ("view_inputs", "Can see the inputs of predictions"),
             ("try_endpoint", "Can score a row by hand"),
@@ -86,7 +115,10 @@ class Feedback(models.Model):
     """A true label. A correction adds a row; the older one stays and is no longer current."""
 
     request = models.ForeignKey(
-        PredictionRequest, on_delete=models.CASCADE, related_name="feedback"
+        PredictionRequest,
+        on_delete=models.DO_NOTHING,
+        related_name="feedback",
+        db_constraint=False,
     )
     row = models.PositiveIntegerField(default=0)
     label = models.CharField(max_length=200)

@@ -186,7 +186,11 @@ def get_endpoint(*, caller: Caller, slug: str, need: Need) -> Endpoint:
     Raises NotFound (also where its existence is nobody's business), NotAuthenticated (nobody known)
     or NotAllowed (known, but not for this).
     """
-    endpoint = Endpoint.objects.filter(slug=slug).first()
+    return admit(Endpoint.objects.filter(slug=slug).first(), caller=caller, slug=slug, need=need)
+
+
+def admit(endpoint: Endpoint | None, *, caller: Caller, slug: str, need: Need) -> Endpoint:
+    """Return the endpoint that was found under this slug, as `get_endpoint` does."""
     if endpoint is not None and _is_open(caller, need, endpoint):
         return endpoint
     if endpoint is None or not caller.knows(endpoint):

@@ -15,6 +15,7 @@ from endpoints.models import AlgorithmVersion, Endpoint
 from endpoints.models.endpoint import GatePolicy
 from endpoints.services import access, audit
 from endpoints.services.access import Caller, Need
+from endpoints.services.snapshots import snapshots
 
 SETTINGS = (
     "name",
@@ -30,6 +31,8 @@ SETTINGS = (
     "second_person_required",
     "auto_promote",
     "members_only",
+    "missing_values",
+    "error_detail",
 )
 """What may change while the endpoint lives; its slug stands in the callers' code."""
 SWITCHED_OFF = MappingProxyType(
@@ -59,6 +62,7 @@ def configure(
         if any((name, settings[name]) in SWITCHED_OFF.items() for name in changed):
             access.require(actor, Need.OVERRIDE, endpoint)
         _write(endpoint, {name: settings[name] for name in changed})
+        transaction.on_commit(snapshots.expire)
         audit.record(
             "change",
             actor=actor,

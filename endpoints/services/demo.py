@@ -10,16 +10,27 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import perf_counter_ns
 from typing import Any
+from uuid import UUID
 
 import numpy as np
-from django.db import transaction
 
-from endpoints.models import AlgorithmVersion, Endpoint, Feedback, PredictionRequest
+from endpoints import request_ids
+from endpoints.models import AlgorithmVersion, Endpoint
 from endpoints.models.prediction import Source
-from endpoints.services import cards, catalog, lifecycle, serving
+from endpoints.services import (
+    cards,
+    catalog,
+    label_store,
+    lifecycle,
+    request_log,
+    scoring,
+    serving,
+)
 from endpoints.services.access import Caller
 from endpoints.services.cards import CardTexts
-from endpoints.services.serving import Answer, Row
+from endpoints.services.label_store import Logged, TrueLabel
+from endpoints.services.serving import Answer, Question, Row
+from endpoints.services.tallies import Answered
 from endpoints.services.training import TrainingJob, run_training
 from endpoints.services.transitions import Decision
 from endpoints.services.words import DEMO
@@ -148,10 +159,9 @@ def _traffic(
     before = sum(moment < switch for moment in moments)
     labelled = uniform[1] < LABELLED_SHARE
     parts = ((versions[0], slice(0, before)), (versions[1], slice(before, None)))
-    with transaction.atomic():
-        for version, part in parts:
-            indices = chosen[part].tolist()
-            _log(version, table, indices, moments[part], labelled[part].tolist(), now)
+    for version, part in parts:
+        indices = chosen[part].tolist()
+        _log(version, table, indices, moments[part], labelled[part].tolist(), now)
 
 
 def _log(
@@ -165,31 +175,26 @@ def _log(
     """Score once, store a request a row, and labels for most of them some hours later."""
     classifier = serving.load(version)
     rows = table_rows(classifier, table)
-    entries, feedback = [], []
+    answered, labels = [], []
     target = table.header.index(classifier.target)
     for index, moment, has_label in zip(indices, moments, labelled, strict=True):
-        entry = _entry(version, [rows[index]], moment)
-        entries.append(entry)
+        answer = _answered(version, rows[index], moment)
+        answered.append(answer)
         came = moment + timedelta(hours=6)
         if has_label and came < now:
             label = table.rows[index][target]
-            feedback.append(
-                Feedback(
-                    request=entry,
-                    label=label,
-                    correct=label == entry.label,
-                    created_at=came,
-                    actor_name=DEMO,
-                )
-            )
-    PredictionRequest.objects.bulk_create(entries, batch_size=200)
-    Feedback.objects.bulk_create(feedback, batch_size=200)
+            logged = Logged(UUID(answer.entry.id), version, moment, answer.entry.source)
+            labels.append(TrueLabel(logged, 0, label, label == answer.entry.label, came))
+    request_log.log().write_all(answered)
+    label_store.store_many(labels, actor=Caller(system=DEMO))
 
 
-def _entry(version: AlgorithmVersion, rows: list[Row], moment: datetime) -> PredictionRequest:
-    classifier = serving.load(version)
+def _answered(version: AlgorithmVersion, row: Row, moment: datetime) -> Answered:
+    question = Question(
+        slug=version.endpoint.slug, rows=[row], caller=Caller(system=DEMO), source=Source.DEMO
+    )
     started = perf_counter_ns()
-    answer = Answer.of(version, classifier, rows)
-    entry = serving.log_entry(answer, source=Source.DEMO, now=moment)
-    entry.latency_us = (perf_counter_ns() - started) // 1_000
-    return entry
+    scored = scoring.score(serving.load(version), [row])
+    answer = Answer(request_ids.new(moment), version.endpoint, version, scored)
+    latency_us = (perf_counter_ns() - started) // 1_000
+    return serving.logged(answer, question, now=moment, latency_us=latency_us)

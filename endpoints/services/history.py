@@ -1,7 +1,7 @@
 """Reads what became of versions: what answered at a moment, when a version answered, where it came from.
 
-It rests on the status changes alone, so it says what was so then, not what is so now; it changes
-nothing and knows nothing of pages.
+It rests on the status changes, so it says what was so then, not what is so now; it changes nothing
+and knows nothing of pages.
 """
 
 from __future__ import annotations
@@ -10,10 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from endpoints.models import AlgorithmVersion, Endpoint, PredictionRequest, Run, StatusChange
-
-MOST_COUNTED = 1_000_000
-"""Predictions are counted up to this many, so that a lineage costs no more as the log grows."""
+from endpoints.models import AlgorithmVersion, Endpoint, Run, StatusChange
+from endpoints.services import traffic
 
 
 @dataclass(frozen=True)
@@ -52,11 +50,6 @@ class Lineage:
     def dataset_sha256(self) -> str:
         return self.run.dataset_sha256
 
-    @property
-    def has_more_predictions(self) -> bool:
-        """Say whether counting stopped before the end."""
-        return self.predictions >= MOST_COUNTED
-
 
 def in_production_at(endpoint: Endpoint, moment: datetime) -> StatusChange | None:
     """Return the change that put the version of that moment into production; None if none was."""
@@ -87,10 +80,9 @@ def spans_of(changes: Iterable[StatusChange]) -> tuple[Span, ...]:
 
 
 def lineage(version: AlgorithmVersion) -> Lineage:
-    """Return where the version came from and what it answered."""
-    answered = PredictionRequest.objects.filter(version=version).order_by()
+    """Return where the version came from and how often it answered."""
     return Lineage(
         version=version,
         spans=spans_in_production(version),
-        predictions=answered.values("pk")[:MOST_COUNTED].count(),
+        predictions=traffic.requests_ever(version),
     )

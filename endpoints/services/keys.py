@@ -1,6 +1,6 @@
 """Makes, checks and revokes API keys; the secret is shown once and only its SHA-256 is kept.
 
-It knows nothing of HTTP. A key is looked up at each call, so that its end counts at once.
+It knows nothing of HTTP and remembers nothing: services.callers does that, for a moment.
 """
 
 from __future__ import annotations
@@ -93,6 +93,26 @@ def revoke(key: ApiKey, *, actor: Caller, now: datetime) -> None:
         if ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=now):
             key.revoked_at = now
             _record("revoke_key", key, actor=actor, now=now)
+
+
+def limit(key: ApiKey, *, rate: float | None, actor: Caller, now: datetime) -> None:
+    """Set how many requests a second a key may send; None leaves it to the site."""
+    if rate is not None and not rate > 0:
+        raise InvalidRequest("A rate is a number above 0, or empty for the site's limit.")
+    with transaction.atomic():
+        stored = ApiKey.objects.select_for_update().get(pk=key.pk)
+        if stored.rate == rate:
+            return
+        ApiKey.objects.filter(pk=key.pk).update(rate=rate)
+        audit.record(
+            "limit_key",
+            actor=actor,
+            endpoint=key.endpoint,
+            subject=f"API key {key}",
+            now=now,
+            before={"rate": stored.rate},
+            after={"rate": rate},
+        )
 
 
 def _check(name: str, scopes: Sequence[str], expires_at: datetime | None, now: datetime) -> None:

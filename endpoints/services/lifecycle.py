@@ -23,6 +23,7 @@ from endpoints.services import access, artifacts, gate_policy, gates, recording
 from endpoints.services.access import Caller, Need
 from endpoints.services.cards import CardTexts
 from endpoints.services.gates import Gate
+from endpoints.services.snapshots import snapshots
 from endpoints.services.transitions import MIN_REASON, TRANSITIONS, Decision, Transition
 
 
@@ -251,6 +252,7 @@ def _unless_overtaken(endpoint: Endpoint) -> Iterator[None]:
     try:
         with transaction.atomic():
             Endpoint.objects.filter(pk=endpoint.pk).update(revision=F("revision") + 1)
+            transaction.on_commit(snapshots.expire)
             yield
     except (_Overtaken, IntegrityError) as error:
         raise Conflict(recording.who_was_first(endpoint)) from error

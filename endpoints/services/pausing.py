@@ -10,6 +10,7 @@ from django.db.models import F
 from endpoints.models import Endpoint
 from endpoints.services import access, audit
 from endpoints.services.access import Caller, Need
+from endpoints.services.snapshots import snapshots
 
 
 def pause(*, endpoint: Endpoint, actor: Caller, now: datetime, reason: str = "") -> bool:
@@ -22,6 +23,7 @@ def pause(*, endpoint: Endpoint, actor: Caller, now: datetime, reason: str = "")
         running = Endpoint.objects.filter(pk=endpoint.pk, paused_at=None)
         if not running.update(paused_at=now, revision=F("revision") + 1):
             return False
+        transaction.on_commit(snapshots.expire)
         _record("pause", endpoint, actor=actor, now=now, reason=reason)
     endpoint.paused_at = now
     return True
@@ -37,6 +39,7 @@ def resume(*, endpoint: Endpoint, actor: Caller, now: datetime, reason: str = ""
         paused = Endpoint.objects.filter(pk=endpoint.pk, paused_at__isnull=False)
         if not paused.update(paused_at=None, revision=F("revision") + 1):
             return False
+        transaction.on_commit(snapshots.expire)
         _record("resume", endpoint, actor=actor, now=now, reason=reason)
     endpoint.paused_at = None
     return True

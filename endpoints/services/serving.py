@@ -1,128 +1,131 @@
-"""The one way to a prediction: choose the version, check the rows, score, log, answer.
+"""The one way to a prediction: admit the caller, choose the version, score, log, answer.
 
 Protocols and pages are adapters on `predict`. It knows nothing of HTTP.
 """
 
 from __future__ import annotations
 
-import threading
-import uuid
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from time import perf_counter_ns
-from typing import Any, Self
+from typing import Any
+from uuid import UUID
 
-from endpoints.errors import InvalidRows, NoModel, NotFound
-from endpoints.models import AlgorithmVersion, Endpoint, PredictionRequest, Status
-from endpoints.models.prediction import Source
-from endpoints.services import artifacts, request_log
+import orjson
+
+from endpoints import correlation, request_ids
+from endpoints.errors import DomainError, NoModel
+from endpoints.models import AlgorithmVersion, Endpoint
+from endpoints.models.prediction import Protocol, Source
+from endpoints.services import access, error_detail, rates, request_log, scoring
+from endpoints.services.access import Caller, Need
+from endpoints.services.metrics import Asked, metrics
+from endpoints.services.scoring import Row as Row
+from endpoints.services.scoring import Scored, Table
+from endpoints.services.snapshots import Served, load, snapshots
+from endpoints.services.tallies import Answered, Entry, Refused
 from mlcore.classifier import Classifier
-from mlcore.errors import ArtifactError, SchemaError
+from mlcore.errors import SchemaError
 from mlcore.rowscoring import RowReport
-from mlcore.schema import Schema
 
-Row = Mapping[str, object] | Sequence[object]
-Cell = float | str | None
-LOADED_MODELS = 16
+__all__ = ["Answer", "Question", "load", "predict", "served", "snapshots"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """Rows for an endpoint, and which of its versions shall answer: by number, status or both.
+    """Rows for an endpoint, who asks, and which version shall answer: by number, status or both.
 
     With neither, the version in production answers.
     """
 
-    endpoint: Endpoint
-    rows: Sequence[Row]
-    status: str | None = None
+    slug: str
+    rows: Table
+    caller: Caller
     version: int | None = None
+    status: str | None = None
     source: str = Source.API
+    protocol: str = Protocol.NATIVE
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What was answered, row by row, and under which request id it is in the log.
+    """What was answered, row by row, and under which request id it is in the log."""
 
-    `inputs` holds the values that were scored, in the order of the schema, with missing cells filled.
-    """
-
-    request_id: uuid.UUID
+    request_id: UUID
+    endpoint: Endpoint
     version: AlgorithmVersion
-    classifier: Classifier
-    rows: Sequence[RowReport]
-    inputs: list[list[Cell]]
+    scored: Scored
 
-    @classmethod
-    def of(cls, version: AlgorithmVersion, classifier: Classifier, rows: Sequence[Row]) -> Self:
-        """Score the rows; raises SchemaError. One row alone takes the fast way, with the same bits."""
-        if len(rows) == 1:
-            report = classifier.score_row(rows[0])
-            return cls(
-                uuid.uuid4(), version, classifier, [report], [_filled(classifier.schema, rows[0])]
-            )
-        columns = classifier.schema.read(rows)
-        values = (columns.values[name].tolist() for name in classifier.schema.names)
-        inputs = [list(row) for row in zip(*values, strict=True)]
-        reports = classifier.score_columns(columns).rows()
-        return cls(uuid.uuid4(), version, classifier, reports, inputs)
+    @property
+    def classifier(self) -> Classifier:
+        return self.scored.classifier
 
+    @property
+    def n_rows(self) -> int:
+        return len(self.scored.predictions)
 
-def _filled(schema: Schema, row: Row) -> list[Cell]:
-    """The cells of a row that the schema has accepted, as `Schema.read` would give them."""
-    cells: Iterable[Any]
-    cells = (row[name] for name in schema.names) if isinstance(row, Mapping) else row
-    return [
-        column.fill if cell is None else float(cell) if column.kind == "number" else cell
-        for column, cell in zip(schema.columns, cells, strict=True)
-    ]
+    @property
+    def predictions(self) -> list[int]:
+        return self.scored.predictions
 
+    @property
+    def labels(self) -> list[str]:
+        classes = self.classifier.classes
+        return [classes[number] for number in self.scored.predictions]
 
-class ModelCache:
-    """The classifiers in memory, by checksum and threshold, least recently used first out; safe among threads."""
+    @property
+    def probabilities(self) -> list[Sequence[float]]:
+        return self.scored.probabilities
 
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._lock = threading.Lock()
-        self._models: OrderedDict[tuple[str, float | None], Classifier] = OrderedDict()
+    @property
+    def scores(self) -> list[Sequence[float]]:
+        return self.scored.scores
 
-    def get(self, version: AlgorithmVersion) -> Classifier:
-        """Return the version's classifier with its threshold; raises ArtifactError."""
-        key = version.artifact_sha256, version.threshold
-        with self._lock:
-            if key not in self._models:
-                loaded = artifacts.load(version)
-                # Its threshold is the version's; what is prepared for fast rows is kept with it.
-                self._models[key] = replace(loaded, threshold=version.threshold)
-                while len(self._models) > self._size:
-                    self._models.popitem(last=False)
-            self._models.move_to_end(key)
-            return self._models[key]
+    @property
+    def imputed(self) -> Sequence[Sequence[str]]:
+        return self.scored.imputed
 
-
-models = ModelCache(LOADED_MODELS)
+    @property
+    def rows(self) -> list[RowReport]:
+        """The rows with their explanations."""
+        return self.scored.reports
 
 
 def predict(question: Question, *, clock: Callable[[], datetime]) -> Answer:
     """Answer and log one request of one row or many.
 
-    Raises NoModel (paused, or nothing can answer), NotFound (no such version), InvalidRows with one
-    cell error per bad cell.
+    Raises what `served` raises, NoModel (paused, or nothing can answer), TooManyRequests, InvalidRows with
+    one cell error per bad cell, LogUnavailable.
     """
     started = perf_counter_ns()
-    refuse_paused(question.endpoint)
-    version = choose_version(question)
-    classifier = load(version)
+    found = served(question.slug, caller=question.caller, need=Need.PREDICT)
+    refuse_paused(found.endpoint)
+    rates.check(question.caller, found.endpoint)
+    version, classifier = found.choose(question.version, question.status)
     try:
-        answer = Answer.of(version, classifier, question.rows)
+        scored = scoring.score(classifier, question.rows)
     except SchemaError as error:
-        raise InvalidRows(str(error), cells=error.cells) from error
-    entry = log_entry(answer, source=question.source, now=clock())
-    entry.latency_us = (perf_counter_ns() - started) // 1_000
-    request_log.write(entry)
+        raise error_detail.reduced(error, found.endpoint) from error
+    now = clock()
+    answer = Answer(request_ids.new(now), found.endpoint, version, scored)
+    latency_us = (perf_counter_ns() - started) // 1_000
+    request_log.write(logged(answer, question, now=now, latency_us=latency_us))
+    by = question.protocol if question.source == Source.API else question.source
+    asked = Asked(found.endpoint.slug, version.number, by)
+    metrics.answered(asked, seconds=(perf_counter_ns() - started) / 1e9, rows=answer.n_rows)
     return answer
+
+
+def served(slug: str, *, caller: Caller, need: Need) -> Served:
+    """Return what answers at an endpoint, if the caller may do this there.
+
+    Raises NotFound, NotAuthenticated, NotAllowed as `access.admit` does.
+    """
+    found = snapshots.get(slug)
+    access.admit(found.endpoint if found is not None else None, caller=caller, slug=slug, need=need)
+    assert found is not None  # noqa: S101 - admit refuses what is not there
+    return found
 
 
 def refuse_paused(endpoint: Endpoint) -> None:
@@ -133,64 +136,43 @@ def refuse_paused(endpoint: Endpoint) -> None:
         )
 
 
-def choose_version(question: Question) -> AlgorithmVersion:
-    """Return the version of this number, which must have the status if one is given; by status
-    alone the newest one that has it."""
-    versions = question.endpoint.versions.select_related("endpoint")
-    if question.version is not None:
-        chosen = versions.filter(number=question.version).first()
-        if chosen is None:
-            raise NotFound(f"“{question.endpoint.slug}” has no version {question.version}.")
-        if question.status not in (None, chosen.status):
-            raise NotFound(f"{chosen.label} is in {chosen.status}, not in {question.status}.")
-        return chosen
-    status = question.status or Status.PRODUCTION
-    chosen = versions.filter(status=status).order_by("-number").first()
-    if chosen is not None:
-        return chosen
-    message = f"“{question.endpoint.slug}” has no version in {status}."
-    raise NoModel(message) if status == Status.PRODUCTION else NotFound(message)
+def count_refusal(slug: str, error: DomainError, *, now: datetime) -> None:
+    """Count a request that an application sent to an endpoint and that got no answer."""
+    found = snapshots.get(slug)
+    if found is not None:
+        number = found.production.number if found.production is not None else 0
+        request_log.log().count_refusal(Refused(found.endpoint.pk, number, error.code, now))
 
 
-def load(version: AlgorithmVersion) -> Classifier:
-    """Return the version's classifier from memory or disk; raises NoModel."""
-    try:
-        return models.get(version)
-    except ArtifactError as error:
-        raise NoModel(f"The artefact of {version.label} cannot be used: {error}") from error
-
-
-def log_entry(answer: Answer, *, source: str, now: datetime) -> PredictionRequest:
-    """Return the unsaved row of the log for an answer."""
-    rows, is_binary = answer.rows, answer.classifier.is_binary
-    imputed = [list(row.imputed) for row in rows]
-    entry = PredictionRequest(
-        id=answer.request_id,
-        endpoint=answer.version.endpoint,
-        version=answer.version,
+def logged(answer: Answer, question: Question, *, now: datetime, latency_us: int) -> Answered:
+    """Return the row of the log for an answer, and what is counted of it."""
+    scored, is_binary = answer.scored, answer.classifier.is_binary
+    threshold = answer.classifier.threshold
+    headlines = scored.headlines
+    n_rows = len(headlines)
+    entry = Entry(
+        id=answer.request_id.hex,
+        endpoint_id=answer.endpoint.pk,
+        version_id=answer.version.pk,
         created_at=now,
-        source=source,
-        row_count=len(rows),
-        inputs=answer.inputs,
-        imputed=imputed if any(imputed) else [],
-        probabilities=[
-            row.probabilities[1] if is_binary else list(row.probabilities) for row in rows
-        ],
-        predictions=[row.prediction for row in rows],
-        threshold=answer.classifier.threshold,
-        latency_us=0,
+        source=question.source,
+        protocol=question.protocol if question.source == Source.API else "",
+        caller=question.caller.name,
+        correlation_id=correlation.request_id.get(),
+        traceparent=correlation.traceparent.get(),
+        row_count=n_rows,
+        inputs=_packed(scored.inputs),
+        imputed=_packed(scored.imputed) if any(scored.imputed) else "[]",
+        probabilities=_packed(headlines if is_binary else scored.probabilities),
+        predictions=_packed(scored.predictions),
+        threshold=threshold,
+        latency_us=latency_us,
+        probability=headlines[0] if n_rows == 1 else None,
+        label=answer.labels[0] if n_rows == 1 else "",
     )
-    if len(rows) == 1:
-        entry.probability, entry.label = entry.probability_of(0), rows[0].label
-    return entry
+    positives = sum(scored.predictions) if is_binary else 0
+    return Answered(entry, answer.version.number, positives, scored.score_counts())
 
 
-def unloadable_production_models() -> list[str]:
-    """Name the endpoints whose production artefact cannot be loaded; readiness asks."""
-    broken = []
-    for version in AlgorithmVersion.objects.in_production().select_related("endpoint"):
-        try:
-            models.get(version)
-        except ArtifactError:
-            broken.append(version.endpoint.slug)
-    return broken
+def _packed(value: Any) -> str:
+    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY).decode()

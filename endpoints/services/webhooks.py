@@ -21,7 +21,7 @@ from django.db.models import Q
 from django.urls import reverse
 
 from endpoints.errors import InvalidRequest, InvalidTransition
-from endpoints.models import StatusChange, Webhook, WebhookDelivery
+from endpoints.models import AlgorithmVersion, StatusChange, Webhook, WebhookDelivery
 from endpoints.models.webhook import DeliveryQuerySet
 from endpoints.services import addresses, audit
 from endpoints.services.access import Caller
@@ -92,6 +92,13 @@ def announce(change: StatusChange) -> None:
     )
 
 
+def announce_state(version: AlgorithmVersion, kind: str, *, reason: str, now: datetime) -> None:
+    """Write a message about what a version is found to be, to every webhook of its endpoint."""
+    facts = _place(version) | {"reason": reason}
+    listeners = Webhook.objects.told_of(version.endpoint)
+    WebhookDelivery.objects.bulk_create([_message(kind, facts, to=to, now=now) for to in listeners])
+
+
 def send_test(webhook: Webhook, *, now: datetime) -> WebhookDelivery:
     """Write a message that says nothing, so that the receiver can be tried out."""
     if not webhook.enabled:
@@ -129,17 +136,22 @@ def _message(kind: str, data: Mapping[str, Any], *, to: Webhook, now: datetime) 
 
 
 def _told(change: StatusChange) -> dict[str, Any]:
-    version = change.version
-    place = (version.endpoint.slug, version.number)
     return {
-        "endpoint": version.endpoint.slug,
-        "version": version.number,
+        **_place(change.version),
         "verb": change.verb,
         "from": change.from_status or None,
         "to": change.to_status,
         "by": change.actor_name,
         "reason": change.reason,
         "overridden": change.overridden,
+    }
+
+
+def _place(version: AlgorithmVersion) -> dict[str, Any]:
+    place = (version.endpoint.slug, version.number)
+    return {
+        "endpoint": version.endpoint.slug,
+        "version": version.number,
         "url": f"{settings.RAISIN_URL}{reverse('dashboard:version', args=place)}",
     }
 

@@ -20,7 +20,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from tests.live import LiveSite, live_site
+from tests.live import LiveSite, copied_site
 
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
 FLAGS = [
@@ -127,9 +127,10 @@ class Visitor:
             self.page.evaluate(AXE)
         self.watch.is_paused = True  # axe itself sets inline styles, which the policy refuses
         found = self.page.evaluate(
-            """() => axe.run(document, {runOnly: {type: 'tag', values: ['wcag2a', 'wcag2aa', 'wcag21a',
-               'wcag21aa', 'wcag22aa', 'best-practice']}}).then(result => result.violations.flatMap(
-               rule => rule.nodes.map(node => `${rule.id}: ${node.target} (${node.failureSummary})`)))"""
+            """() => axe.run(document, {resultTypes: ['violations'], runOnly: {type: 'tag', values: ['wcag2a',
+               'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}}).then(
+               result => result.violations.flatMap(rule => rule.nodes.map(node =>
+               `${rule.id}: ${node.target} (${node.failureSummary})`)))"""
         )
         self.watch.is_paused = False
         return [str(line) for line in found]
@@ -138,10 +139,21 @@ class Visitor:
 Open = Callable[..., Visitor]
 
 
+def new_visitor(browser: Browser, site: LiveSite, **settings: Any) -> Visitor:
+    """A window of its own, watched; close its context."""
+    page = browser.new_context(reduced_motion="reduce", **settings).new_page()
+    watch = Watch(site.url)
+    page.on("console", watch.on_console)
+    page.on("pageerror", watch.on_error)
+    page.on("request", watch.on_request)
+    page.on("response", watch.on_response)
+    return Visitor(page, watch, site)
+
+
 @pytest.fixture
 def open_site(browser: Browser) -> Iterator[Open]:
     """Open windows on a site; at the end, whatever went wrong in any of them fails the test."""
-    contexts, watches = [], []
+    visitors = []
 
     def open_window(
         site: LiveSite,
@@ -151,27 +163,56 @@ def open_site(browser: Browser) -> Iterator[Open]:
         state: str | None = None,
         scripts: bool = True,
     ) -> Visitor:
-        context = browser.new_context(
+        visitor = new_visitor(
+            browser,
+            site,
             java_script_enabled=scripts,
-            color_scheme=theme,  # type: ignore[arg-type]
+            color_scheme=theme,
             viewport={"width": width, "height": 800},
-            reduced_motion="reduce",
             storage_state=state,
         )
-        page = context.new_page()
-        watch = Watch(site.url)
-        page.on("console", watch.on_console)
-        page.on("pageerror", watch.on_error)
-        page.on("request", watch.on_request)
-        page.on("response", watch.on_response)
-        contexts.append(context)
-        watches.append(watch)
-        return Visitor(page, watch, site)
+        visitors.append(visitor)
+        return visitor
 
     yield open_window
-    for context in contexts:
-        context.close()
-    assert [problem for watch in watches for problem in watch.problems] == []
+    for visitor in visitors:
+        visitor.page.context.close()
+    assert [problem for visitor in visitors for problem in visitor.watch.problems] == []
+
+
+@pytest.fixture(scope="module")
+def windows(browser: Browser) -> Iterator[dict[tuple[str, int, str], Visitor]]:
+    """The windows that `look` has opened, by site, width and session."""
+    opened: dict[tuple[str, int, str], Visitor] = {}
+    yield opened
+    for visitor in opened.values():
+        visitor.page.context.close()
+
+
+@pytest.fixture
+def look(browser: Browser, windows: dict[tuple[str, int, str], Visitor]) -> Iterator[Open]:
+    """Show a page that is only looked at: what it did not change, the next look finds as it was.
+
+    A page that the window shows already changes its theme in place, as it does for a person whose
+    system does at dusk. Whatever went wrong since it was loaded fails the test.
+    """
+    shown = []
+
+    def show(site: LiveSite, path: str, *, theme: str, width: int, state: str) -> Visitor:
+        key = (site.url, width, state)
+        if key not in windows:
+            viewport = {"width": width, "height": 800}
+            windows[key] = new_visitor(browser, site, viewport=viewport, storage_state=state)
+        visitor = windows[key]
+        shown.append(visitor)
+        visitor.page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        if visitor.page.url != site.url + path:
+            visitor.watch.problems.clear()
+            visitor.go(path)
+        return visitor
+
+    yield show
+    assert [problem for visitor in shown for problem in visitor.watch.problems] == []
 
 
 @pytest.fixture(scope="session")
@@ -186,28 +227,6 @@ def logged_in(
     context.storage_state(path=path)
     context.close()
     return path
-
-
-@pytest.fixture(scope="session")
-def demo_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    """The home folder of a fresh demo on SQLite, to be copied, and what the command said of it."""
-    site = LiveSite(tmp_path_factory.mktemp("demo"), port=0)
-    return site.home, site.manage_json("demo")
-
-
-@pytest.fixture
-def own_demo(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[LiveSite]:
-    """A demo of one's own, for stories that change what is in production."""
-    with live_site(tmp_path) as site:
-        if site.database_url:
-            site.demo = site.manage_json("demo")
-        else:
-            home, facts = request.getfixturevalue("demo_files")
-            shutil.copytree(home, site.home, dirs_exist_ok=True)
-            told = facts["login_url"].replace("127.0.0.1:0", f"127.0.0.1:{site.port}")
-            site.demo = facts | {"login_url": told}
-        site.start()
-        yield site
 
 
 CREW = """
@@ -238,14 +257,15 @@ for version in endpoint.versions.filter(number__gt=8):
 
 
 @pytest.fixture(scope="session")
-def crew_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSite]:
+def crew_site(
+    demo_as_made: LiveSite, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LiveSite]:
     """The demo with people whose passwords are their names: dana trains, alex approves, ben may overrule.
 
     Beside v2 in production there are v4 to v8 in testing and v9 to v11 staged, all as good as v2; v12 is
     staged and fails a gate. Each story takes versions of its own.
     """
-    with live_site(tmp_path_factory.mktemp("crew")) as site:
-        site.demo = site.manage_json("demo")
+    with copied_site(demo_as_made, tmp_path_factory.mktemp("crew")) as site:
         prepared = site.manage("shell", "-c", CREW)
         assert prepared.returncode == 0, prepared.stderr
         site.start()

@@ -95,13 +95,13 @@ def fits(page: Page) -> bool:
 @pytest.mark.parametrize(("theme", "width"), SIGHTS)
 @pytest.mark.parametrize("name", PAGES)
 def test_it_is_accessible(
-    name: str, theme: str, width: int, site: LiveSite, open_site: Open, logged_in: str
+    name: str, theme: str, width: int, site: LiveSite, look: Open, logged_in: str
 ) -> None:
-    visitor = open_site(site, theme=theme, width=width, state=logged_in)
-    page = visitor.go(filled(PAGES[name], site))
-    assert page.locator("h1").count() == 1
+    path = filled(PAGES[name], site)
+    visitor = look(site, path, theme=theme, width=width, state=logged_in)
+    assert visitor.page.locator("h1").count() == 1
     assert visitor.axe() == []
-    assert fits(page)
+    assert fits(visitor.page)
 
 
 @pytest.mark.parametrize(("theme", "width"), FEW_SIGHTS)

@@ -6,13 +6,14 @@ from datetime import timedelta
 
 from django.contrib.auth.models import User
 from django.utils import timezone
+from rest_framework.test import APIClient
 
 from endpoints.models import Endpoint, Feedback, PredictionRequest
 from endpoints.models.prediction import Source
-from endpoints.services import feedback, words
+from endpoints.services import feedback, pausing, words
 from tests import cast
 from tests.dashboard.conftest import Browse, Site
-from tests.dashboard.pages import assert_clean, text_of
+from tests.dashboard.pages import assert_clean, read, text_of
 
 STEPS = (
     "Train a run",
@@ -71,8 +72,37 @@ def test_it_counts_the_last_day(raisin: Endpoint, eve: User, browse: Browse) -> 
     for hours in (1, 2, 30):
         cast.prediction(raisin, now=now - timedelta(hours=hours))
     row = browse(eve).get("/").context["rows"][0]
-    assert (row.pulse.requests, sum(row.pulse.hours), row.pulse.hours[-1]) == (2, 2, 0)
-    assert row.pulse.p50_ms is not None
+    assert (row.pulse.totals.requests, sum(row.pulse.hours), row.pulse.hours[-1]) == (2, 2, 0)
+    assert row.pulse.totals.p50_ms is not None
+
+
+def test_it_tells_the_share_of_refused_requests(
+    raisin: Endpoint, eve: User, browse: Browse, api: APIClient
+) -> None:
+    cast.prediction(raisin, now=timezone.now())
+    assert "50.0 %" not in text_of(browse(eve).get("/"))
+    api.post("/api/v1/raisin/predict", {}, format="json")
+    response = browse(eve).get("/")
+    assert "50.0 %" in text_of(response)
+    assert "/endpoints/raisin/?period=24h#refused" in read(response).links
+
+
+def test_what_does_not_answer_needs_attention(raisin: Endpoint, eve: User, browse: Browse) -> None:
+    assert "Needs attention" not in text_of(browse(eve).get("/"))
+    pausing.pause(endpoint=raisin, actor=cast.SYSTEM, now=cast.THEN)
+    assert "Raisin: It is paused: callers get the error 503" in text_of(browse(eve).get("/"))
+    raisin.versions.filter(number=1).update(artifact_sha256="0" * 64)
+    response = browse(eve).get("/")
+    assert "Raisin: The artefact of v1 cannot be used" in text_of(response)
+    assert_clean(response)
+
+
+def test_what_one_may_not_see_needs_nobodys_attention(
+    raisin: Endpoint, eve: User, browse: Browse
+) -> None:
+    pausing.pause(endpoint=raisin, actor=cast.SYSTEM, now=cast.THEN)
+    Endpoint.objects.update(members_only=True)
+    assert "paused" not in text_of(browse(eve).get("/"))
 
 
 def test_an_endpoint_without_production_is_told(db: None, eve: User, browse: Browse) -> None:

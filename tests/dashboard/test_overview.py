@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 import json
-import uuid
-from copy import copy
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
-import pytest
 from django.contrib.auth.models import User
-from django.utils import timezone
+from rest_framework.test import APIClient
 
 from dashboard.presenters import snippets
-from endpoints.models import Endpoint, PredictionRequest
-from endpoints.services import feedback, overview, serving
-from endpoints.services.overview import PERIODS
+from endpoints.models import Endpoint
+from endpoints.services import lifecycle, serving
+from endpoints.services.transitions import Decision
 from tests import cast
 from tests.dashboard.conftest import Browse, Site
 from tests.dashboard.pages import assert_clean, text_of
-
-NOON = datetime(2026, 11, 20, 12, 10, tzinfo=UTC)
-
-
-def labelled(endpoint: Endpoint, at: datetime, *, right: bool) -> None:
-    answer = cast.prediction(endpoint, now=at)
-    request = PredictionRequest.objects.get(pk=answer.request_id)
-    classes = answer.classifier.classes
-    label = request.label if right else next(name for name in classes if name != request.label)
-    feedback.record(request=request, label=label, row=0, actor=cast.SYSTEM, now=at)
 
 
 def test_it_works(site: Site, eve: User, browse: Browse) -> None:
@@ -37,68 +24,43 @@ def test_it_works(site: Site, eve: User, browse: Browse) -> None:
     assert "Accuracy, labelled 100.0 % n = 1 label" in said
 
 
-def test_a_day_is_counted_alike_on_every_page(raisin: Endpoint) -> None:
-    """It begins with a full hour: at 12:10 that is the 13:00 of yesterday."""
-    for hours in (24, 23.5, 23, 1):
-        cast.prediction(raisin, now=NOON - timedelta(hours=hours))
-    told = overview.requests_of_a_day(raisin, now=NOON)
-    assert told == overview.pulses([raisin], now=NOON)[raisin.pk].requests == 2
-    assert told == overview.traffic(raisin, period=PERIODS["24h"], now=NOON).requests
+def test_its_numbers_are_those_of_the_log(site: Site, eve: User, browse: Browse) -> None:
+    response = browse(eve).get("/endpoints/raisin/")
+    totals = response.context["totals"]
+    assert (totals.requests, totals.refused, totals.labels) == (2, 0, 1)
+    said = text_of(response)
+    assert "Requests 2 answered" in said
+    assert "every request got its answer" in said
+    assert_clean(response)
 
 
-def test_its_numbers_are_those_of_the_log(raisin: Endpoint) -> None:
-    for minutes, right in ((5, True), (70, True), (130, False), (60 * 30, True)):
-        labelled(raisin, NOON - timedelta(minutes=minutes), right=right)
-    cast.prediction(raisin, rows=[cast.ROW] * 3, now=NOON - timedelta(minutes=6))
-    found = overview.traffic(raisin, period=PERIODS["24h"], now=NOON)
-    assert (found.requests, found.labels, found.accuracy) == (4, 3, 2 / 3)
-    assert sum(found.histogram) == 6
-    assert len(found.counts) == 24
-    assert found.counts[-3:] == (1, 1, 2)
-    assert found.positive_rate in (0.0, 1.0)
-
-
-def test_what_was_tried_by_hand_is_counted_but_judges_nothing(raisin: Endpoint) -> None:
-    labelled(raisin, NOON, right=True)
-    PredictionRequest.objects.update(source="try")
-    found = overview.traffic(raisin, period=PERIODS["24h"], now=NOON + timedelta(minutes=1))
-    assert (found.requests, found.labels, found.p50_ms) == (1, 0, None)
-    assert (found.positive_rate, sum(found.histogram)) == (None, 0)
-
-
-def test_versions_share_the_traffic(raisin: Endpoint) -> None:
-    for _ in range(3):
-        cast.prediction(raisin, now=NOON)
-    v2 = raisin.versions.get(number=2)
-    PredictionRequest.objects.filter(pk=PredictionRequest.objects.first().pk).update(version=v2)
-    found = overview.traffic(raisin, period=PERIODS["1h"], now=NOON + timedelta(minutes=1))
-    assert [(v.number, v.requests, round(v.share, 3)) for v in found.versions] == [
-        (2, 1, 0.333),
-        (1, 2, 0.667),
-    ]
-
-
-def test_the_sample_is_drawn_from_the_whole_period_and_says_so(
-    raisin: Endpoint, eve: User, browse: Browse, monkeypatch: pytest.MonkeyPatch
+def test_it_tells_what_was_refused_and_why(
+    site: Site, eve: User, browse: Browse, api: APIClient
 ) -> None:
-    monkeypatch.setattr(overview, "SAMPLE", 20)
-    template = PredictionRequest.objects.get(pk=cast.prediction(raisin).request_id)
-    now = timezone.now()
-    copies = [copy(template) for _ in range(100)]
-    for minute, entry in enumerate(copies):
-        entry.pk = uuid.UUID(int=(2 * minute + 1) * 2**128 // 200)
-        entry.created_at, entry.latency_us = now - timedelta(minutes=minute), 1_000
-    PredictionRequest.objects.bulk_create(copies)
-    found = overview.traffic(raisin, period=PERIODS["24h"], now=now)
-    assert (found.requests, sum(found.histogram)) == (100, 20)
-    said = text_of(browse(eve).get("/endpoints/raisin/"))
-    assert "about 20 requests, drawn at random from the 100" in said
+    for body in ({"Area": "wide"}, {}):
+        assert api.post("/api/v1/raisin/predict", body, format="json").status_code == 422
+    api.post("/api/v1/raisin/predict?version=9", cast.ROW, format="json")
+    response = browse(eve).get("/endpoints/raisin/")
+    said = text_of(response)
+    assert "Refused 3 60.0 % of all" in said
+    assert "2 66.7 % Values did not fit the schema." in said
+    assert "1 33.3 % They asked for a version" in said
+    assert "<code>invalid_rows</code>" in response.content.decode()
+    requests, latency = response.context["charts"]
+    assert [line.name for line in requests.lines] == ["Answered", "Refused"]
+    assert [line.name for line in latency.lines] == ["Median", "p95"]
+    assert_clean(response)
 
 
-def test_latencies_are_nearest_ranks() -> None:
-    assert overview.latency([]) == (None, None)
-    assert overview.latency([1_000]) == (1.0, 1.0)
-    assert overview.latency(range(1_000, 101_000, 1_000)) == (50.0, 95.0)
+def test_refusals_alone_are_told_too(
+    raisin: Endpoint, eve: User, browse: Browse, api: APIClient
+) -> None:
+    api.post("/api/v1/raisin/predict", {}, format="json")
+    response = browse(eve).get("/endpoints/raisin/?period=1h")
+    said = text_of(response)
+    assert "Refused 1 100.0 % of all" in said
+    assert "Versions that answered" not in said
+    assert_clean(response)
 
 
 def test_the_example_row_is_accepted(raisin: Endpoint) -> None:
@@ -133,3 +95,17 @@ def test_a_broken_model_does_not_break_the_page(site: Site, eve: User, browse: B
     response = browse(eve).get("/endpoints/raisin/")
     assert response.status_code == 200
     assert "cannot be used" in text_of(response)
+    assert "Callers get the error 503." in text_of(response)
+
+
+def test_an_older_version_that_answers_in_its_place_is_named(
+    site: Site, eve: User, browse: Browse
+) -> None:
+    decision = Decision(actor=cast.SYSTEM, now=cast.THEN + timedelta(days=1), reason=cast.REASON)
+    newer = site.endpoint.versions.get(number=2)
+    lifecycle.promote(version=newer, decision=decision)
+    type(newer).objects.filter(pk=newer.pk).update(artifact_sha256="0" * 64)
+    for address in ("/endpoints/raisin/", "/"):
+        said = text_of(browse(eve).get(address))
+        assert "The artefact of v2 cannot be used" in said
+        assert "v1 answers in its place." in said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.contrib.auth.models import User
+from rest_framework.test import APIClient
 
 from dashboard.presenters import explanation
 from endpoints.models import AlgorithmVersion, Feedback, PredictionRequest
@@ -109,3 +110,16 @@ def test_a_prediction_of_a_lost_model_still_has_a_page(
     assert response.status_code == 200
     assert "cannot be used" in text_of(response)
     assert_clean(response)
+
+
+def test_it_tells_how_it_was_asked(
+    site: Site, ana: User, dev_key: str, browse: Browse, api: APIClient
+) -> None:
+    api.credentials(HTTP_AUTHORIZATION=f"Bearer {dev_key}", HTTP_X_REQUEST_ID="order-7")
+    asked = api.post("/api/v1/raisin/predict", cast.ROW, format="json").json()
+    response = browse(ana).get(f"/endpoints/raisin/predictions/{asked['request_id']}/")
+    said = text_of(response)
+    assert "REST (Raisin)" in said
+    assert f"asked by {PredictionRequest.objects.get(pk=asked['request_id']).caller}" in said
+    assert "X-Request-ID order-7" in said
+    assert "&quot;correlation_id&quot;: &quot;order-7&quot;" in response.content.decode()

@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.test import Client
 
-from dashboard.presenters import keyset
+from dashboard.presenters import keyset, sample
 from endpoints import downloads
 from endpoints.models import Endpoint, PredictionRequest
 from tests import cast
@@ -88,6 +88,8 @@ def test_requests_of_the_same_moment_are_not_lost(
         ("?version=1", 2),
         ("?version=2", 0),
         ("?source=try", 0),
+        ("?protocol=native", 2),
+        ("?protocol=mlflow", 0),
         ("?labelled=true", 1),
         ("?labelled=false", 1),
         ("?probability_min=0&probability_max=1", 1),
@@ -103,7 +105,7 @@ def test_filters(query: str, count: int, site: Site, eve: User, browse: Browse) 
 
 
 def test_it_refuses_a_damaged_place(site: Site, eve: User, browse: Browse) -> None:
-    for query in ("?older=x", "?newer=2026-01-01T00:00:00_y", "?older=2026-01-01_" + "0" * 32):
+    for query in ("?older=x", "?newer=2026-01-01T00:00:00_y", "?older=" + "0" * 31):
         response = browse(eve).get(LIST + query)
         assert response.status_code == 400
         assert "Start from the newest" in text_of(response)
@@ -118,13 +120,72 @@ def test_an_empty_log_shows_how_to_call(raisin: Endpoint, eve: User, browse: Bro
 def test_the_histogram_says_what_it_is_of(
     site: Site, eve: User, browse: Browse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dashboard.views.predictions.HISTOGRAM_SAMPLE", 3)
-    client, words = browse(eve), "Of the newest 3 requests that match."
-    assert words not in text_of(client.get(LIST))
+    monkeypatch.setattr(sample, "MOST_REQUESTS", 2)
+    client = browse(eve)
+    assert "Of the newest" not in text_of(client.get(LIST))
     cast.prediction(site.endpoint)
     response = client.get(LIST)
-    assert words in text_of(response)
-    assert sum(response.context["histogram"]) == 4
+    assert "Of the newest 2 requests." in text_of(response)
+    assert sum(response.context["sample"].histogram) == 3
+    assert "requests that match." not in text_of(client.get(LIST + "?source=api&labelled=true"))
+
+
+class TestWhatNoIndexFinds:
+    """Requests are looked through, a bounded number a page."""
+
+    @pytest.fixture
+    def rare(self, raisin: Endpoint, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        """Of 20 requests the first, the 10th and the last come from the try page; newest first."""
+        monkeypatch.setattr(keyset, "LOOKED_THROUGH", 8)
+        one = PredictionRequest.objects.get(pk=cast.prediction(raisin, source="try").request_id)
+        tried = [str(one.pk)]
+        for hour, source in enumerate(("api", "try", "api", "try")):
+            moments = [cast.THEN + timedelta(hours=hour, minutes=n) for n in range(1, 9)]
+            ids = cast.copies(one, moments[: 1 if source == "try" else 8], source=source)
+            tried += map(str, ids if source == "try" else [])
+        return tried[::-1]
+
+    def test_it_stops_and_goes_on(self, rare: list[str], eve: User, browse: Browse) -> None:
+        client, query, seen = browse(eve), "?source=try", []
+        for stops_at in ("11:02", "9:03"):
+            response = client.get(LIST + query)
+            seen += ids_on(response)
+            said = f"Looked through 8 requests, back to 2 Nov 2026, {stops_at.zfill(5)}"
+            assert said in text_of(response)
+            assert_clean(response)
+            links = read(response).links
+            query = next(link for link in links if link.startswith("?source=try&older="))
+        response = client.get(LIST + query)
+        seen += ids_on(response)
+        assert seen == rare
+        assert "Looked through" not in text_of(response)
+
+    def test_it_goes_on_ahead(self, rare: list[str], eve: User, browse: Browse) -> None:
+        client, query, seen = browse(eve), f"?source=try&newer={rare[-1]}", []
+        for _ in range(3):
+            response = client.get(LIST + query)
+            seen += ids_on(response)[::-1]
+            links = [link for link in read(response).links if link.startswith("?source=try&newer=")]
+            query = links[0] if links else ""
+            if not query:
+                break
+            assert "up to" in text_of(response)
+        assert seen == rare[-2::-1]
+
+    def test_a_page_without_any_says_how_far_it_looked(
+        self, rare: list[str], eve: User, browse: Browse
+    ) -> None:
+        response = browse(eve).get(LIST + "?source=demo")
+        said = text_of(response)
+        assert "No predictions match so far" in said
+        assert "Look further back" in said
+        assert_clean(response)
+
+    def test_what_an_index_finds_is_not_looked_for(
+        self, rare: list[str], eve: User, browse: Browse
+    ) -> None:
+        for query in ("", "?version=1", "?since=2026-11-02T00:00", f"?request_id={rare[-1]}"):
+            assert "Looked through" not in text_of(browse(eve).get(LIST + query))
 
 
 def test_the_download_has_a_line_a_row_and_the_inputs(
@@ -133,6 +194,9 @@ def test_the_download_has_a_line_a_row_and_the_inputs(
     rows = rows_of(browse(ana))
     assert len(rows) == 3
     assert [row["row"] for row in rows] == ["0", "1", "0"]
+    assert rows[-1]["prediction_id"] == f"{site.prediction.pk}:0"
+    assert rows[1]["prediction_id"] == f"{rows[1]['request_id']}:1"
+    assert (rows[-1]["protocol"], rows[-1]["caller"]) == ("native", "tests")
     assert rows[-1]["true_label"] == site.prediction.label
     assert float(rows[-1]["Area"]) == cast.ROW["Area"]
     assert float(rows[-1]["probability"]) == site.prediction.probabilities[0]

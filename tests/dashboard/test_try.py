@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from endpoints.models import Endpoint, PredictionRequest
+from endpoints.services import pausing
 from mlcore.table import Table
 from mlcore.training import TrainingSpec, train
 from tests import cast
@@ -103,3 +104,15 @@ def test_of_many_columns_the_weightiest_come_first(
     assert [len(form.first), len(form.rest)] == [2, 5]
     weights = [form.weights[int(field.name.removeprefix("column_"))] for field in form.first]
     assert weights == sorted(form.weights, reverse=True)[:2]
+
+
+def test_a_paused_endpoint_says_so_and_scores_nothing(
+    raisin: Endpoint, ana: User, browse: Browse
+) -> None:
+    pausing.pause(endpoint=raisin, actor=cast.SYSTEM, now=cast.THEN)
+    page = browse(ana).get(TRY)
+    assert "This endpoint is paused and scores nothing" in text_of(page)
+    assert_clean(page)
+    refused = browse(ana).post(TRY, VALUES | {"version": "1"}, follow=True)
+    assert "is paused. Ask somebody" in text_of(refused)
+    assert not PredictionRequest.objects.exists()

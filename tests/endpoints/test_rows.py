@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from endpoints.api.bodies import rows_of
+from endpoints.rows import rows_of
 
 
 @pytest.mark.parametrize(

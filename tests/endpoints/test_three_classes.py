@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 
@@ -11,9 +12,10 @@ from rest_framework.test import APIClient
 
 from endpoints.errors import GateFailed
 from endpoints.models import AlgorithmVersion, Endpoint, PredictionRequest
-from endpoints.services import gates, lifecycle, overview
+from endpoints.services import feedback as labels
+from endpoints.services import gates, histograms, lifecycle, traffic
 from endpoints.services.gates.question import other_classes
-from endpoints.services.overview import PERIODS
+from endpoints.services.periods import LAST_DAY
 from tests import cast
 from tests.cast import ROW
 from tests.endpoints import grains
@@ -106,14 +108,13 @@ def test_traffic_counts_the_right_answers(endpoint: Endpoint) -> None:
     entry = cast.prediction(endpoint, rows=[ROW, BESNI])
     logged = PredictionRequest.objects.get(pk=entry.request_id)
     for row, name in enumerate(("Rumi", entry.rows[1].label)):
-        logged.feedback.create(
-            row=row, label=name, correct=name == entry.rows[row].label, created_at=cast.THEN
-        )
-    found = overview.traffic(endpoint, period=PERIODS["24h"], now=cast.THEN + timedelta(hours=1))
+        labels.record(request=logged, label=name, row=row, actor=cast.SYSTEM, now=cast.THEN)
+    counted = traffic.traffic(endpoint, period=LAST_DAY, now=cast.THEN + timedelta(hours=1))
+    found = counted.totals
     assert (found.labels, found.positive_rate) == (2, None)
     assert found.accuracy == (2 if entry.rows[0].label == "Rumi" else 1) / 2
-    assert sum(found.histogram) == 2
-    assert found.histogram == overview.histogram(max(row.probabilities) for row in entry.rows)
+    bins = [histograms.score_bin(max(row.probabilities)) for row in entry.rows]
+    assert found.scores == Counter(bins)
 
 
 def test_the_version_names_its_classes(api: APIClient, endpoint: Endpoint, dev_key: str) -> None:

@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 
 from endpoints.models import Endpoint, Run
 from endpoints.services import installation
-from raisin_site import health
+from raisin_site import readiness
 from raisin_site.management.commands import doctor
 from raisin_site.management.commands.prepare import collect_static
 
@@ -58,7 +58,7 @@ def test_it_fails_where_something_must_be_mended(
 def test_it_finds_a_database_behind_the_code(
     well: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(health, "_all_migrated", False)
+    monkeypatch.setattr(readiness, "_all_migrated", False)
     monkeypatch.setattr(installation, "pending_migrations", lambda: True)
     with pytest.raises(CommandError):
         call_command("doctor")

@@ -7,7 +7,9 @@ from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import path
 
+from endpoints.models import Endpoint, PredictionRequest
 from raisin_site import urls as site_urls
+from tests.cast import ROW
 
 PATHS = ["/", "/login/", "/healthz", "/no-such-page", "/api/v1/endpoints", "/api/v1/nothing/here"]
 
@@ -33,6 +35,39 @@ def test_a_harmless_request_id_is_kept(client: Client) -> None:
 def test_another_request_id_is_replaced(client: Client, given: str) -> None:
     response = client.get("/login/", headers={"X-Request-ID": given})
     assert response["X-Request-ID"] != given
+
+
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+def test_a_trace_is_kept_with_the_prediction_and_sent_back(
+    client: Client, raisin: Endpoint
+) -> None:
+    response = client.post(
+        "/api/v1/raisin/predict",
+        ROW,
+        content_type="application/json",
+        headers={"traceparent": TRACE, "X-Request-ID": "trace-7"},
+    )
+    assert (response["traceparent"], response["X-Request-ID"]) == (TRACE, "trace-7")
+    logged = PredictionRequest.objects.get(pk=response.json()["request_id"])
+    assert (logged.traceparent, logged.correlation_id) == (TRACE, "trace-7")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "given",
+    [
+        "x",
+        f"{TRACE}-more",
+        TRACE.upper(),
+        f"ff{TRACE[2:]}",
+        TRACE.replace("0af7651916cd43dd8448eb211c80319c", "0" * 32),
+        TRACE.replace("b7ad6b7169203331", "0" * 16),
+    ],
+)
+def test_what_is_no_trace_is_ignored(client: Client, given: str) -> None:
+    assert "traceparent" not in client.get("/login/", headers={"traceparent": given}).headers
 
 
 @pytest.mark.django_db

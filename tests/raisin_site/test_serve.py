@@ -64,26 +64,22 @@ def own_site(tmp_path: Path) -> Iterator[LiveSite]:
         yield site
 
 
-def test_it_loads_no_heavy_library_and_stays_small(own_site: LiveSite) -> None:
+def test_it_loads_no_heavy_library_and_stays_small(own_demo: LiveSite) -> None:
     """A server of its own: what other tests browse before must not decide."""
-    own_site.manage_json("demo")
-    own_site.start()
-    assert own_site.process is not None
+    assert own_demo.process is not None
     for _ in range(1_000):
-        own_site.post(PREDICT, ROW)
-    assert not loaded_modules(own_site.process.pid) & FORBIDDEN
-    assert proportional_memory(own_site.process.pid) < 128 * 1024 * 1024
+        own_demo.post(PREDICT, ROW)
+    assert not loaded_modules(own_demo.process.pid) & FORBIDDEN
+    assert proportional_memory(own_demo.process.pid) < 128 * 1024 * 1024
 
 
-def test_a_promotion_is_visible_within_a_second_and_without_a_restart(own_site: LiveSite) -> None:
-    own_site.demo = own_site.manage_json("demo")
-    own_site.start()
-    before = own_site.post(PREDICT, ROW)[1]["version"]
-    done = own_site.manage("shell", "-c", PROMOTE_STAGED)
+def test_a_promotion_is_visible_within_a_second_and_without_a_restart(own_demo: LiveSite) -> None:
+    before = own_demo.post(PREDICT, ROW)[1]["version"]
+    done = own_demo.manage("shell", "-c", PROMOTE_STAGED)
     assert done.returncode == 0, done.stderr
     time.sleep(1)
-    after = own_site.post(PREDICT, ROW)[1]["version"]
-    assert (before, after) == (own_site.demo["production"], own_site.demo["staging"])
+    after = own_demo.post(PREDICT, ROW)[1]["version"]
+    assert (before, after) == (own_demo.demo["production"], own_demo.demo["staging"])
 
 
 PROMOTE_STAGED = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -25,6 +26,7 @@ class Command(JsonCommand):
             self.say("The demo is already here.")
         else:
             demo.load(actor=Caller(user=admin), clock=timezone.now, say=self.say)
+            _answer_at_the_root()
         return self._facts(people.login_link(admin))
 
     def _facts(self, login_url: str) -> dict[str, Any]:
@@ -51,3 +53,10 @@ class Command(JsonCommand):
             f"Log in once with this link (valid {settings.RAISIN_LOGIN_LINK_SECONDS // 60} minutes):\n"
             f"  {facts['login_url']}\n"
         )
+
+
+def _answer_at_the_root() -> None:
+    """Let the demo answer where small services do; settings that somebody wrote are left alone."""
+    file = Path(settings.RAISIN_HOME) / "raisin.env"
+    if not file.exists():
+        file.write_text(f"RAISIN_ROOT_ENDPOINT={demo.SLUG}\n")

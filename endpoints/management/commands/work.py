@@ -16,18 +16,23 @@ from django.db import OperationalError, close_old_connections
 from django.utils import timezone
 
 from endpoints.management.base import JsonCommand
-from endpoints.services import deliveries, installation
+from endpoints.services import deliveries, installation, retention
 
 Job = Callable[[Callable[[], datetime]], str | None]
 """Does one piece of what is due and says what became of it; None if nothing is due."""
 
-JOBS: Mapping[str, Job] = MappingProxyType({"webhooks": deliveries.deliver_one})
+JOBS: Mapping[str, Job] = MappingProxyType(
+    {"webhooks": deliveries.deliver_one, "retention": retention.daily}
+)
 PAUSE_SECONDS = 1.0
 IN_WORDS = MappingProxyType({"waiting": "to be tried again", "failed": "given up"})
 
 
 class Command(JsonCommand):
-    help = "Do the background work: send messages to webhooks. Run one, or several for more speed."
+    help = (
+        "Do the background work: send messages to webhooks, delete what is kept long enough. "
+        "Run one, or several for more speed."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -62,7 +62,10 @@ def live_inputs(case: Case) -> LiveInputs:
     counts = list(requests.values_list("row_count", flat=True)[:MOST_ROWS])
     if sum(counts) < FEWEST_ROWS:
         return LiveInputs(sum(counts), {})
-    logged = requests.values_list("version_id", "inputs", "imputed")[: _requests_needed(counts)]
+    logged: Sequence[tuple[int, Any, Any]]
+    logged = list(
+        requests.values_list("version_id", "inputs", "imputed")[: _requests_needed(counts)]
+    )
     schemas = _schemas({version for version, _, _ in logged}, case)
     columns: dict[tuple[str, str], list[Any]] = defaultdict(list)
     rows = 0

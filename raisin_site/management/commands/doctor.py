@@ -17,7 +17,7 @@ from django.db import connection
 
 from endpoints.management.base import JsonCommand
 from endpoints.models.run import Run
-from raisin_site import __version__, health
+from raisin_site import __version__, readiness
 from raisin_site.management.commands.prepare import source_fingerprint
 
 MARKS = {"pass": "ok  ", "warn": "warn", "fail": "FAIL"}
@@ -58,7 +58,7 @@ def examine() -> Iterator[Finding]:
     checks: tuple[Callable[[], Finding], ...] = (home, secret, static_files, django_checks, hosts)
     for check in checks:
         yield check()
-    for condition in health.readiness():
+    for condition in readiness.examine():
         yield Finding(condition.name, "pass" if condition.ok else "fail", condition.message)
         if not condition.ok:
             return

@@ -24,8 +24,8 @@ class Command(JsonCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--host", default="127.0.0.1")
-        parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument("--host", default=settings.RAISIN_HOST)
+        parser.add_argument("--port", type=int, default=settings.RAISIN_PORT)
         parser.add_argument(
             "--skip-prepare",
             action="store_true",

@@ -11,8 +11,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from endpoints.models import Endpoint, PredictionRequest
-from endpoints.services import serving
-from endpoints.services.serving import Question
+from endpoints.services import feedback
 from tests import cast
 from tests.endpoints.admin.site import run_action, staff, url
 
@@ -62,8 +61,7 @@ def test_no_cell_of_the_file_runs_in_a_spreadsheet(raisin: Endpoint, admin_clien
 
 def test_the_log_is_narrowed_down_by_version(raisin: Endpoint, admin_client: Client) -> None:
     cast.prediction(raisin)
-    second = Question(endpoint=raisin, rows=[cast.ROW], version=2)
-    answer = serving.predict(second, clock=lambda: cast.THEN)
+    answer = cast.prediction(raisin, version=2)
     page = admin_client.get(
         url("predictionrequest"), {"version__id__exact": raisin.versions.get(number=2).pk}
     )
@@ -77,11 +75,23 @@ def test_the_versions_to_choose_from_answered_for_the_chosen_endpoint(
     cast.registered_version(other, status="production")
     cast.prediction(other)
     cast.prediction(raisin)
-    serving.predict(Question(endpoint=raisin, rows=[cast.ROW], version=2), clock=lambda: cast.THEN)
+    cast.prediction(raisin, version=2)
     cast.registered_version(raisin)
     ours = ["Raisin v2", "Raisin v1"]
     assert version_choices(admin_client) == ["Other v1", *ours]
     assert version_choices(admin_client, endpoint__id__exact=raisin.pk) == ours
+
+
+def test_a_version_of_another_endpoint_finds_nothing(
+    raisin: Endpoint, admin_client: Client
+) -> None:
+    other = cast.an_endpoint("other")
+    logged = cast.prediction(raisin).request_id
+    query = {"version__id__exact": raisin.versions.get(number=1).pk}
+    for endpoint, expected in ((raisin, [logged]), (other, [])):
+        chosen = query | {"endpoint__id__exact": endpoint.pk}
+        listed = admin_client.get(url("predictionrequest"), chosen).context["cl"].queryset
+        assert [entry.pk for entry in listed] == expected
 
 
 @pytest.mark.parametrize("digits", [30, 4_301])
@@ -106,3 +116,36 @@ def test_hidden_inputs_cannot_be_guessed_by_a_filter(raisin: Endpoint) -> None:
     for lookup in ("inputs__icontains=87524", "imputed__icontains=Area"):
         response = client.get(f"{url('predictionrequest')}?{lookup}")
         assert response.status_code in {302, 400}
+
+
+@pytest.mark.parametrize(
+    "query", ["source__exact=api", "latency_us__gt=1", "label=Besni", "endpoint__slug__contains=x"]
+)
+@pytest.mark.parametrize("model", ["predictionrequest", "feedback"])
+def test_it_refuses_a_filter_that_no_index_serves(
+    raisin: Endpoint, admin_client: Client, model: str, query: str
+) -> None:
+    cast.prediction(raisin)
+    assert admin_client.get(f"{url(model)}?{query}").status_code in {302, 400}
+
+
+@pytest.mark.parametrize("model", ["predictionrequest", "feedback"])
+def test_it_has_one_order(raisin: Endpoint, admin_client: Client, model: str) -> None:
+    for query in ("", "?o=3", "?o=-5.2"):
+        listed = admin_client.get(url(model) + query).context["cl"].queryset
+        assert set(listed.query.order_by) == {"-id"}
+
+
+def test_labels_are_found_by_the_id_of_their_request(
+    raisin: Endpoint, admin_client: Client
+) -> None:
+    found = []
+    for _ in range(2):
+        request = PredictionRequest.objects.get(pk=cast.prediction(raisin).request_id)
+        found.append(
+            feedback.record(
+                request=request, label="Besni", row=0, actor=cast.SYSTEM, now=cast.THEN
+            ).feedback
+        )
+    listed = admin_client.get(url("feedback"), {"q": str(found[0].request_id)}).context["cl"]
+    assert list(listed.queryset) == found[:1]

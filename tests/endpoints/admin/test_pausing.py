@@ -10,9 +10,8 @@ from rest_framework.test import APIClient
 from endpoints.errors import NoModel, NotAllowed
 from endpoints.models import Endpoint, Event, PredictionRequest
 from endpoints.models.prediction import Source
-from endpoints.services import pausing, serving
+from endpoints.services import pausing
 from endpoints.services.access import Caller
-from endpoints.services.serving import Question
 from tests import cast
 from tests.endpoints.admin.site import run_action, staff, url
 
@@ -88,9 +87,9 @@ def test_callers_get_503_and_learn_whom_to_ask(raisin: Endpoint, api: APIClient)
 
 @pytest.mark.parametrize("asked", [{"source": Source.TRY}, {"version": 2}, {"status": "staging"}])
 def test_no_question_passes_by_the_pause(raisin: Endpoint, asked: dict[str, object]) -> None:
-    question = Question(endpoint=paused(raisin), rows=[cast.ROW], **asked)  # type: ignore[arg-type]
+    paused(raisin)
     with pytest.raises(NoModel, match="paused"):
-        serving.predict(question, clock=timezone.now)
+        cast.prediction(raisin, **asked)  # type: ignore[arg-type]
 
 
 def test_a_resumed_endpoint_answers(raisin: Endpoint) -> None:

@@ -95,9 +95,11 @@ LARGE = {
 MULTIPART = b'--x\r\nContent-Disposition: form-data; name="Area"\r\n\r\n87524\r\n--x--\r\n'
 
 WITH_HEADERS = {
-    "gzip": (gzip.compress(BODY), {"Content-Encoding": "gzip"}),
+    "a gzip bomb": (gzip.compress(b" " * 50_000_000), {"Content-Encoding": "gzip"}),
+    "a cut gzip": (gzip.compress(BODY)[:-4], {"Content-Encoding": "gzip"}),
     "gzip in name only": (BODY, {"Content-Encoding": "gzip"}),
-    "deflate": (zlib.compress(BODY), {"Content-Encoding": "deflate"}),
+    "a deflate bomb": (zlib.compress(b" " * 50_000_000), {"Content-Encoding": "deflate"}),
+    "deflate in name only": (BODY, {"Content-Encoding": "deflate"}),
     "brotli": (BODY, {"Content-Encoding": "br"}),
     "two encodings": (BODY, {"Content-Encoding": "identity, gzip"}),
     "an unknown encoding": (BODY, {"Content-Encoding": "x" * 500}),

@@ -30,8 +30,8 @@ pytestmark = pytest.mark.django_db
         "/api/v1/rai sin/predict",
         "/api/v1/%00/predict",
         "/api/v1/%ff/predict",
-        "/v1/models/raisin:predict",
-        "/v2/models/raisin/infer",
+        "/v1/models/raisin:score",
+        "/v2/models/raisin/score",
         "/invocations",
     ],
 )
@@ -90,7 +90,17 @@ def test_a_known_exception(
     problem_in(post(api, PREDICT, ROW), status, code)
 
 
-@pytest.mark.parametrize("error", [OperationalError("secret"), ValueError("secret"), KeyError(1)])
+def test_a_database_that_does_not_answer_is_told_and_may_be_asked_again(
+    raisin: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    break_serving(monkeypatch, OperationalError("secret"))
+    response = post(APIClient(raise_request_exception=False), PREDICT, ROW)
+    problem_in(response, 503, "database_unavailable")
+    assert response["Retry-After"] == "1"
+    assert b"secret" not in response.content
+
+
+@pytest.mark.parametrize("error", [ValueError("secret"), KeyError(1)])
 def test_an_unexpected_exception_is_logged_and_not_shown(
     raisin: Endpoint,
     monkeypatch: pytest.MonkeyPatch,

@@ -78,6 +78,31 @@ def test_it_records_each_row_of_many(api: APIClient, raisin: Endpoint) -> None:
     assert Feedback.objects.filter(current=True).count() == 2
 
 
+def test_the_address_may_end_in_the_row(api: APIClient, raisin: Endpoint) -> None:
+    request_id = str(prediction(raisin, rows=[ROW] * 3).request_id)
+    answer = send(api, f"{request_id}:2", {"label": "Besni"}).json()
+    assert (answer["request_id"], answer["row"]) == (request_id, 2)
+    again = send(api, f"{request_id}:2", {"label": "Besni", "row": 2}).json()
+    assert again["outcome"] == "unchanged"
+    assert Feedback.objects.get().row == 2
+
+
+@pytest.mark.parametrize("row", ["", "-1", "x", "1:1", "1.0", "3", "9" * 10])
+def test_it_refuses_an_address_without_such_a_row(
+    api: APIClient, request_id: str, row: str
+) -> None:
+    problem_in(send(api, f"{request_id}:{row}", {"label": "Besni"}), 400, "invalid_request")
+
+
+def test_it_refuses_two_rows_for_one_label(api: APIClient, raisin: Endpoint) -> None:
+    request_id = str(prediction(raisin, rows=[ROW] * 3).request_id)
+    problem = problem_in(
+        send(api, f"{request_id}:2", {"label": "Besni", "row": 1}), 400, "invalid_request"
+    )
+    assert problem["errors"][0]["field"] == "row"
+    assert labels() == []
+
+
 def test_it_records_who_sent_it(api: APIClient, request_id: str, dev_key: str) -> None:
     send(with_key(api, dev_key), request_id, {"label": "Besni"})
     assert Feedback.objects.get().actor_name == "key tests of dev"

@@ -29,9 +29,9 @@ def two(raisin: Endpoint) -> list[PredictionRequest]:
 def found(**query: str) -> list[PredictionRequest]:
     data = QueryDict(mutable=True)
     data.update(query)
-    filtered = PredictionFilter(data, queryset=PredictionRequest.objects.order_by("created_at"))
+    filtered = PredictionFilter(data, endpoint=Endpoint.objects.get())
     assert filtered.is_valid(), filtered.errors
-    return list(filtered.qs)
+    return list(filtered.qs.order_by("id"))
 
 
 def test_without_a_filter_all_are_found(two: list[PredictionRequest]) -> None:
@@ -87,5 +87,5 @@ def test_it_finds_one_by_its_id(two: list[PredictionRequest]) -> None:
     ],
 )
 def test_it_refuses(two: list[PredictionRequest], name: str, value: str) -> None:
-    filtered = PredictionFilter({name: value}, queryset=PredictionRequest.objects.all())
+    filtered = PredictionFilter({name: value}, endpoint=Endpoint.objects.get())
     assert list(filtered.errors) == [name]

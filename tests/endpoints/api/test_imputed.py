@@ -8,7 +8,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from endpoints.models import Endpoint, PredictionRequest
-from endpoints.services import serving
+from endpoints.services import snapshots
 from mlcore.schema import Schema
 from tests.cast import ROW
 from tests.endpoints.api.client import PREDICT, post
@@ -19,10 +19,10 @@ GAP = ROW | {"Area": None}
 @pytest.fixture(autouse=True)
 def fills(raisin: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let v1 be trained on a table in which every column had a gap."""
-    classifier = serving.load(raisin.versions.get(number=1))
+    classifier = snapshots.load(raisin.versions.get(number=1))
     columns = [replace(column, fill=87_524.0) for column in classifier.schema.columns]
     tolerant = replace(classifier, schema=Schema(tuple(columns)))
-    monkeypatch.setattr(serving, "load", lambda version: tolerant)
+    monkeypatch.setattr(snapshots, "load", lambda version: tolerant)
 
 
 def test_it_works(api: APIClient) -> None:

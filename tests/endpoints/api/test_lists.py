@@ -44,6 +44,8 @@ def test_an_endpoint(reader: APIClient, raisin: Endpoint) -> None:
         "second_person_required": False,
         "auto_promote": False,
         "members_only": False,
+        "missing_values": "impute",
+        "error_detail": "full",
         "production": 1,
         "paused_at": None,
         "owner": "",

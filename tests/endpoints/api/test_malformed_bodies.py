@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from io import BytesIO
-
 import pytest
 from rest_framework.test import APIClient
 
-from endpoints.api.parsers import OrjsonParser
-from endpoints.errors import TooLarge
 from endpoints.models import Endpoint, PredictionRequest
 from tests.endpoints.api import malformed
 from tests.endpoints.api.client import PREDICT, post, problem_in
@@ -47,7 +43,7 @@ def test_it_refuses(api: APIClient, raisin: Endpoint, name: str) -> None:
     ("body", "place"),
     [
         (b'{"Area": 1,\n "Extent" 2}', "Line 2, column 11"),
-        (b'{"Area": NaN}', "Line 1, column 10"),
+        (b'{"Area": Infinity}', "Line 1, column 10"),
         (b'{"Area": 1e999}', "Line 1, column 10"),
         (b'{"Area": "\\ud800"}', "Line 1, column"),
     ],
@@ -59,11 +55,6 @@ def test_it_names_the_place(api: APIClient, raisin: Endpoint, body: bytes, place
 def test_it_refuses_a_long_body_before_reading_it(api: APIClient, raisin: Endpoint) -> None:
     response = api.generic("POST", PREDICT, b"{}", headers={"Content-Length": "99999999999"})
     problem_in(response, 413, "too_large")
-
-
-def test_it_refuses_a_body_that_is_longer_than_announced() -> None:
-    with pytest.raises(TooLarge):
-        OrjsonParser().parse(BytesIO(malformed.LARGE["10 MB of spaces"]))
 
 
 def test_a_body_without_a_length_counts_as_empty(api: APIClient, raisin: Endpoint) -> None:

@@ -230,3 +230,25 @@ def test_the_number_of_queries_does_not_grow(
     scientist.get(path)  # the classifiers stay in memory from here on
     with django_assert_max_num_queries(9):
         assert len(scientist.get(path).json()["results"]) >= 3
+
+
+def test_predictions_of_many_endpoints_are_one_list(reader: APIClient, raisin: Endpoint) -> None:
+    """In the order of time, forth and back, whichever endpoint has how many."""
+    other, quiet = an_endpoint("other"), an_endpoint("quiet")
+    registered_version(other, status=Status.PRODUCTION)
+    registered_version(quiet, status=Status.PRODUCTION)
+    turns = [raisin, raisin, other, raisin, raisin, raisin, quiet, raisin, other]
+    ids = [
+        str(prediction(endpoint, now=THEN + timedelta(minutes=minute)).request_id)
+        for minute, endpoint in enumerate(turns)
+    ][::-1]
+    pages, address = [], f"{API}/mlrequests?limit=2"
+    while address:
+        answer = reader.get(address).json()
+        pages.append([result["id"] for result in answer["results"]])
+        address, before = answer["next"], answer["previous"]
+    assert pages == [ids[place : place + 2] for place in range(0, 9, 2)]
+    for page in pages[-2::-1]:
+        answer = reader.get(before).json()
+        assert [result["id"] for result in answer["results"]] == page
+        before = answer["previous"]

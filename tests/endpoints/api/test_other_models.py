@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from rest_framework.test import APIClient
 
-from endpoints.api.predict import _base, _columns, _contributions
+from endpoints import request_ids
 from endpoints.models import AlgorithmVersion, Endpoint
+from endpoints.native import _base, _columns, _contributions
+from endpoints.services import scoring
 from endpoints.services.serving import Answer
 from mlcore.classifier import Classifier
 from tests import cast
@@ -16,7 +18,9 @@ from tests.mlcore.classifiers import NUMBERS, classifier, some_rows, stump
 
 
 def answer(made: Classifier, n_rows: int) -> Answer:
-    return Answer.of(AlgorithmVersion(number=1), made, some_rows(NUMBERS, n_rows))
+    scored = scoring.score(made, some_rows(NUMBERS, n_rows))
+    version = AlgorithmVersion(number=1)
+    return Answer(request_ids.new(cast.THEN), Endpoint(slug="other"), version, scored)
 
 
 def test_a_tree_of_two_classes_scores_in_shares() -> None:

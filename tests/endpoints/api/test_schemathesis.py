@@ -17,6 +17,7 @@ from django.db import close_old_connections
 from hypothesis import HealthCheck, settings
 from schemathesis.generation import GenerationMode
 
+from endpoints import request_ids
 from endpoints.models import ApiKey, Endpoint, PredictionRequest, StatusChange
 from endpoints.services import lifecycle
 from endpoints.services.transitions import Decision
@@ -40,7 +41,7 @@ pytestmark = pytest.mark.django_db
 schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.yaml", application)
 
 RUN = "0" * 32
-REQUEST = "00000000-0000-4000-8000-000000000000"
+REQUEST = str(request_ids.earliest(THEN))
 PREFIX = "rsn_00000000"
 TEST = 1_000
 THERE = {"slug": "raisin", "run_id": RUN, "request_id": REQUEST, "prefix": PREFIX}
@@ -56,11 +57,14 @@ NUMBERS = {
 # moments before 1900 from nowhere.
 BODIES = {
     "predict_post": {"rows": [ROW]},
+    "explain_post": {"rows": [ROW]},
     "feedback_post": {"label": "Besni"},
+    "feedback_list_post": {"feedback": [{"prediction_id": f"{REQUEST}:0", "label": "Besni"}]},
+    "endpoint_feedback_post": {"feedback": [{"request_id": REQUEST, "label": "Besni"}]},
     "keys_post": {"name": "press", "scopes": ["read"], "endpoint": "raisin"},
     "versions_post": {"run": RUN},
 }
-UNKNOWABLE = {"cursor", "experiment", "name", "note"}
+UNKNOWABLE = {"cursor", "experiment", "feature", "name", "note"}
 UNWISE = {"expected_production", "members_only"}  # the rest of the requests would fail for it
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from endpoints.errors import InvalidRequest
-from endpoints.services.feedback import _class_name
+from endpoints.services.label_classes import Classes
 
 WORDS = ("Kecimen", "Besni")
 
@@ -22,11 +22,12 @@ WORDS = ("Kecimen", "Besni")
         (("2", "1"), 2, "2"),
         (("0", "1"), "1", "1"),
         (("0", "1"), 1.0, "1"),
+        (("0", "1"), "1.0", "1"),
         (("0.5", "1.5", "2.5"), 0.5, "0.5"),
     ],
 )
 def test_it_works(classes: tuple[str, ...], label: str | float, meant: str) -> None:
-    assert _class_name(classes, label) == meant
+    assert Classes(classes).meant(label) == meant
 
 
 @pytest.mark.parametrize(
@@ -35,4 +36,4 @@ def test_it_works(classes: tuple[str, ...], label: str | float, meant: str) -> N
 )
 def test_it_refuses_what_is_no_class(classes: tuple[str, str], label: str | float) -> None:
     with pytest.raises(InvalidRequest, match="is not a label"):
-        _class_name(classes, label)
+        Classes(classes).meant(label)

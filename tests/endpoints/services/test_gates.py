@@ -133,14 +133,9 @@ def test_they_are_quick_enough_for_a_page(raisin: Endpoint) -> None:
     rows = [dict(zip(model.schema.names, row, strict=True)) for row in probe_rows(model, 5_000)]
     whole = cast.prediction(raisin, rows=rows)
     log = PredictionRequest.objects.get(pk=whole.request_id)
-    one_each = [
-        PredictionRequest(
-            endpoint=raisin, version=version, created_at=cast.THEN + timedelta(seconds=place),
-            row_count=1, inputs=[row], probabilities=[0.5], predictions=[1], latency_us=1,
-        )
-        for place, row in enumerate(log.inputs)
-    ]  # fmt: skip
-    PredictionRequest.objects.bulk_create(one_each, batch_size=500)
+    one = PredictionRequest.objects.get(pk=cast.prediction(raisin).request_id)
+    moments = [cast.THEN + timedelta(seconds=place) for place in range(len(log.inputs))]
+    cast.copies(one, moments, rows=log.inputs)
     started = time.process_time()
     found = gates.evaluate(second(raisin), actor=cast.SYSTEM, now=cast.THEN + timedelta(hours=3))
     assert time.process_time() - started < 0.5

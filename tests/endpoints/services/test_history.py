@@ -80,15 +80,5 @@ def test_the_lineage_leads_from_the_data_to_the_predictions(raisin: Endpoint) ->
         version.run.dataset_sha256,
     )
     assert [span.since for span in found.spans] == [at(1)]
-    assert (found.predictions, found.has_more_predictions) == (2, False)
+    assert found.predictions == 2
     assert history.lineage(raisin.versions.get(number=2)).predictions == 0
-
-
-def test_it_counts_no_further_than_its_bound(
-    raisin: Endpoint, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(history, "MOST_COUNTED", 2)
-    for _ in range(3):
-        cast.prediction(raisin)
-    found = history.lineage(raisin.versions.get(number=1))
-    assert (found.predictions, found.has_more_predictions) == (2, True)

@@ -13,9 +13,8 @@ from sklearn.tree import DecisionTreeClassifier
 
 from endpoints.errors import InvalidTransition
 from endpoints.models import Endpoint, Experiment, Metric, Run
-from endpoints.services import lifecycle, serving
+from endpoints.services import lifecycle
 from endpoints.services.run_folders import ImportResult
-from endpoints.services.serving import Question
 from endpoints.services.transitions import Decision
 from mlcore import NotConvergedWarning, TrainingSpec, train
 from mlcore.from_sklearn import classifier_from_sklearn, provenance_of
@@ -32,7 +31,6 @@ from tests.endpoints.services.folders import (
     tracked,
     untrained,
 )
-from tests.live import ROW
 
 pytestmark = pytest.mark.django_db
 
@@ -63,7 +61,7 @@ def test_an_imported_run_serves(tmp_path: Path, raisin: Endpoint) -> None:
     assert {found[code] for code in ("smoke", "schema", "metric", "convergence")} == {"pass"}
     lifecycle.promote(version=version, decision=decision)
     raisin.refresh_from_db()
-    answer = serving.predict(Question(endpoint=raisin, rows=[ROW]), clock=lambda: cast.THEN)
+    answer = cast.prediction(raisin)
     assert answer.version == version
 
 

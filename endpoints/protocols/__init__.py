@@ -1,0 +1,1 @@
+"""The wire formats of other model servers: plain views over the one way to a prediction."""

@@ -1,0 +1,105 @@
+"""One endpoint at the root of the site, for clients of a service that serves a single model.
+
+RAISIN_ROOT_ENDPOINT names it; without a name there is nothing at these addresses. Beside its own
+routes the site mounts those of MLflow, SageMaker and Vertex there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+
+from endpoints import exploring, native
+from endpoints.bodies import parse_json, read_body
+from endpoints.models.prediction import Protocol
+from endpoints.protocols import answering
+from endpoints.protocols.versions import version_number
+from endpoints.protocols.view import prediction, protocol
+from endpoints.rows import rows_of
+from endpoints.services import error_detail, rates, serving
+from endpoints.services.access import Caller, Need
+from endpoints.services.row_drift import ColumnDrift, row_drift
+from mlcore.errors import SchemaError
+
+PROBE = Caller(system="probe")
+"""Whoever runs the process may know whether its one endpoint answers; a probe has no key."""
+
+
+def at_root(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Give a view the endpoint of the root; answers 404 where none is set."""
+
+    @wraps(view)
+    def answer(request: HttpRequest) -> HttpResponse:
+        if not settings.RAISIN_ROOT_ENDPOINT:
+            raise Http404
+        return view(request, slug=settings.RAISIN_ROOT_ENDPOINT)
+
+    return answer
+
+
+@prediction(Protocol.ROOT)
+def predict(request: HttpRequest, caller: Caller, slug: str) -> dict[str, Any]:
+    """Answer in the native form."""
+    serving.served(slug, caller=caller, need=Need.PREDICT)
+    answering.parameters(request)
+    rows = rows_of(parse_json(read_body(request)))
+    answer = answering.ask(slug, rows, caller=caller, protocol=Protocol.ROOT)
+    return native.answered(answer)
+
+
+@protocol("POST")
+def monitor(request: HttpRequest, caller: Caller, slug: str) -> dict[str, Any]:
+    """Hold the rows against the training, column by column; they are no predictions and not logged."""
+    served = serving.served(slug, caller=caller, need=Need.PREDICT)
+    rates.check(caller, served.endpoint)
+    answering.parameters(request)
+    rows = rows_of(parse_json(read_body(request)))
+    version, classifier = served.choose(None, None)
+    try:
+        found = row_drift(classifier, rows)
+    except SchemaError as error:
+        raise error_detail.reduced(error, served.endpoint) from error
+    return {
+        "status": "OK",
+        "endpoint": slug,
+        "version": version.number,
+        "rows": len(rows),
+        "drift": any(column.verdict == "shift" for column in found),
+        "features": [_drift_json(column) for column in found],
+    }
+
+
+@protocol("GET")
+def features(request: HttpRequest, caller: Caller, slug: str) -> dict[str, Any]:
+    given = answering.parameters(request, "version")
+    return exploring.features(slug, caller=caller, version=version_number(given.get("version")))
+
+
+@protocol("GET")
+def plot(request: HttpRequest, caller: Caller, slug: str) -> HttpResponse:
+    given = answering.parameters(request, "feature", "version")
+    number = version_number(given.get("version"))
+    return exploring.plot(slug, caller=caller, feature=given.get("feature"), version=number)
+
+
+@protocol("GET")
+def health(request: HttpRequest, caller: Caller, slug: str) -> dict[str, Any]:
+    """Say that predictions would be answered; raises NoModel."""
+    version = answering.answering_version(serving.served(slug, caller=PROBE, need=Need.PREDICT))
+    return {"status": "OK", "endpoint": slug, "version": version.number}
+
+
+def _drift_json(column: ColumnDrift) -> dict[str, Any]:
+    report = column.report
+    return {
+        "name": report.name,
+        "psi": report.psi,
+        "p_value": column.p_value,
+        "missing": report.missing,
+        "unseen": report.unseen,
+        "verdict": column.verdict,
+    }

@@ -1,0 +1,48 @@
+"""The shapes that a body to predict on may have, brought to one: a list of rows.
+
+It knows no schema. What a row holds is the schema's business, so this asks only who wraps whom.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+
+from endpoints.errors import InvalidRequest, InvalidRows, TooLarge
+from endpoints.services.scoring import Row
+from mlcore.errors import CellError
+
+WRAPPERS = ("features", "rows")
+SHAPES = 'Send an object such as {"Area": 87524, ...} or {"rows": [{"Area": 87524, ...}]}.'
+
+
+def rows_of(body: Any) -> list[Row]:
+    """Return the rows; raises InvalidRequest (no object), InvalidRows (no row) or TooLarge."""
+    if not isinstance(body, dict):
+        raise InvalidRequest(f"The body is not a JSON object. {SHAPES}")
+    rows = _unwrapped(body)
+    if not rows:
+        cell = CellError(code="missing_value", message="there is no row")
+        raise InvalidRows(f"The request holds no row. {SHAPES}", cells=[cell])
+    if len(rows) > settings.RAISIN_MAX_ROWS:
+        limit = f"{settings.RAISIN_MAX_ROWS:,}"
+        raise TooLarge(f"The request holds {len(rows):,} rows; {limit} is the most at a time.")
+    return rows
+
+
+def _unwrapped(body: dict[str, Any]) -> list[Any]:
+    """Take the wrapper off. No cell is an object or a list, so a column named "rows" is safe."""
+    if len(body) != 1:
+        return [body]
+    [(key, value)] = body.items()
+    if key not in WRAPPERS or not isinstance(value, dict | list):
+        return [body]
+    if isinstance(value, dict):
+        return [value]
+    return value if key == "rows" or _holds_rows(value) else [value]
+
+
+def _holds_rows(values: list[Any]) -> bool:
+    """Tell many rows, or none at all, from the cells of a single one."""
+    return not values or any(isinstance(value, dict | list) for value in values)

@@ -1,0 +1,175 @@
+"""Writes true labels, one or thousands in a transaction, with their history and their counts.
+
+Every label goes through here. It knows no classes and nobody's rights.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, NamedTuple, TypeVar
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from endpoints.models import AlgorithmVersion, Feedback, PredictionRequest
+from endpoints.models.prediction import Source
+from endpoints.services import label_counts
+from endpoints.services.access import Caller
+from endpoints.services.label_counts import Labelled
+from endpoints.services.metrics import metrics
+
+PART = 400
+"""Rows in a statement; each may take two parameters, and some builds of SQLite allow 999."""
+
+Outcome = Literal["recorded", "unchanged", "corrected"]
+Place = tuple[UUID, int]
+T = TypeVar("T")
+
+
+class Logged(NamedTuple):
+    """The request that is labelled."""
+
+    id: UUID
+    version: AlgorithmVersion
+    created_at: datetime
+    source: str
+
+    @classmethod
+    def of(cls, request: PredictionRequest, version: AlgorithmVersion) -> Logged:
+        return cls(request.pk, version, request.created_at, request.source)
+
+
+class TrueLabel(NamedTuple):
+    request: Logged
+    row: int
+    label: str
+    correct: bool
+    came_at: datetime
+
+    @property
+    def place(self) -> Place:
+        return self.request.id, self.row
+
+
+@dataclass(frozen=True)
+class Recorded:
+    feedback: Feedback
+    outcome: Outcome
+
+
+class _Step(NamedTuple):
+    """A label, and the one that its row has so far."""
+
+    label: TrueLabel
+    before: Feedback | None
+
+    @property
+    def changes(self) -> bool:
+        return self.before is None or self.before.label != self.label.label
+
+
+def store(label: TrueLabel, *, actor: Caller) -> Recorded:
+    """Make it the current label of its row."""
+    with transaction.atomic():
+        steps = _steps([label])
+        [recorded] = _write(steps, actor)
+        label_counts.add(_counted(steps))
+    metrics.labelled({(_slug(label), recorded.outcome): 1})
+    return recorded
+
+
+def store_many(labels: Collection[TrueLabel], *, actor: Caller) -> Counter[Outcome]:
+    """Make each the current label of its row, all or none; no row may come twice.
+
+    Others who label the same requests wait: all lock them in one order, so nobody waits in a circle.
+    The counts come last for the same reason.
+    """
+    outcomes: Counter[Outcome] = Counter()
+    told: Counter[tuple[str, str]] = Counter()
+    changes: list[Labelled] = []
+    with transaction.atomic():
+        for part in parts(sorted(labels, key=lambda label: label.place)):
+            steps = _steps(part)
+            became = [recorded.outcome for recorded in _write(steps, actor)]
+            outcomes.update(became)
+            told.update(zip(map(_slug, part), became, strict=True))
+            changes += _counted(steps)
+        label_counts.add(changes)
+    metrics.labelled(told)
+    return outcomes
+
+
+def parts(things: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (things[start : start + PART] for start in range(0, len(things), PART))
+
+
+def _steps(part: Sequence[TrueLabel]) -> list[_Step]:
+    requests = {label.request.id for label in part}
+    if connection.features.has_select_for_update:  # else the transaction has the whole database
+        log = PredictionRequest.objects.filter(pk__in=requests).order_by("pk")
+        list(log.select_for_update(no_key=True).values_list("pk"))
+    present = Feedback.objects.filter(
+        current=True, request__in=requests, row__in={label.row for label in part}
+    )
+    places = {label.place for label in part}
+    # It finds all of these rows in all of these requests, which may be too many to hold.
+    streamed = ((_place(label), label) for label in present.order_by().iterator())
+    before = {place: label for place, label in streamed if place in places}
+    return [_Step(label, before.get(label.place)) for label in part]
+
+
+def _slug(label: TrueLabel) -> str:
+    return label.request.version.endpoint.slug
+
+
+def _place(label: Feedback) -> Place:
+    return label.request_id, label.row
+
+
+def _write(steps: Sequence[_Step], actor: Caller) -> Iterator[Recorded]:
+    changing = [step for step in steps if step.changes]
+    replaced = [step.before.pk for step in changing if step.before is not None]
+    if replaced:
+        Feedback.objects.filter(pk__in=replaced).update(current=False)
+    added = iter(Feedback.objects.bulk_create(_rows(changing, actor)))
+    for step in steps:
+        if step.before is None:
+            yield Recorded(next(added), "recorded")
+        elif step.changes:
+            yield Recorded(next(added), "corrected")
+        else:
+            yield Recorded(step.before, "unchanged")
+
+
+def _rows(changing: Sequence[_Step], actor: Caller) -> list[Feedback]:
+    name = actor.name
+    return [
+        Feedback(
+            request_id=label.request.id,
+            row=label.row,
+            label=label.label,
+            correct=label.correct,
+            created_at=label.came_at,
+            actor=actor.user,
+            actor_name=name,
+        )
+        for label, _ in changing
+    ]
+
+
+def _counted(steps: Sequence[_Step]) -> Iterator[Labelled]:
+    """Yield what the steps change in the counts, which leave out what people tried by hand."""
+    for step in steps:
+        request, before = step.label.request, step.before
+        if step.changes and request.source != Source.TRY:
+            was_correct = before is not None and before.correct
+            yield Labelled(
+                request.version.endpoint_id,
+                request.version.number,
+                request.created_at,
+                labels=int(before is None),
+                correct=int(step.label.correct) - int(was_correct),
+            )

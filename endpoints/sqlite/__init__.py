@@ -1,0 +1,1 @@
+"""The SQLite database engine of the site; see base."""

@@ -1,0 +1,140 @@
+"""CSV bodies: with or without a header, typed by the schema, refused by row and column."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from endpoints.errors import InvalidRequest, InvalidRows, TooLarge
+from endpoints.protocols import csv_rows
+from endpoints.protocols.csv_rows import Cell, Header
+from mlcore.errors import SchemaError
+from mlcore.schema import Column, Schema
+
+SCHEMA = Schema((Column("Area", "number"), Column("colour", "category", ("dark", "red", "7"))))
+NUMBERS = Schema((Column("a", "number"), Column("b", "number")))
+
+
+def read_csv(body: bytes, schema: Schema, *, header: Header = "guess") -> list[list[Cell]]:
+    return csv_rows.read_csv(body, schema, most_rows=100, header=header)
+
+
+def test_it_works() -> None:
+    assert read_csv(b"Area,colour\n1.5,red\n2,dark\n", SCHEMA) == [[1.5, "red"], [2.0, "dark"]]
+
+
+def test_columns_are_found_by_name() -> None:
+    assert read_csv(b"colour,Area\r\nred,1.5\r\n", SCHEMA) == [[1.5, "red"]]
+
+
+def test_a_byte_order_mark_and_blanks_do_not_matter() -> None:
+    assert read_csv(b"\xef\xbb\xbfArea, colour\n 1e3 , red \n\n", SCHEMA) == [[1000.0, "red"]]
+
+
+def test_cells_of_a_category_stay_text() -> None:
+    assert read_csv(b"Area,colour\n7,7\n", SCHEMA) == [[7.0, "7"]]
+
+
+@pytest.mark.parametrize("cell", [b"", b"NaN", b"NA", b"null", b"?"])
+def test_a_cell_without_a_value_is_missing(cell: bytes) -> None:
+    assert read_csv(b"a,b\n1," + cell + b"\n", NUMBERS) == [[1.0, None]]
+
+
+def test_a_level_called_na_is_no_missing_value() -> None:
+    schema = Schema((Column("a", "number"), Column("c", "category", ("NA", "EU"))))
+    assert read_csv(b"a,c\n1,NA\n", schema) == [[1.0, "NA"]]
+
+
+@pytest.mark.parametrize("text", [b"1,2\n3,4\n", b"1,2\n3,4", b",2\n3,4\n"])
+def test_a_first_line_of_numbers_is_a_row(text: bytes) -> None:
+    assert read_csv(text, NUMBERS)[-1] == [3.0, 4.0]
+    assert len(read_csv(text, NUMBERS)) == 2
+
+
+def test_names_that_look_like_numbers_are_known_by_the_schema() -> None:
+    schema = Schema((Column("1", "number"), Column("2", "number")))
+    assert read_csv(b"2,1\n5,6\n", schema) == [[6.0, 5.0]]
+
+
+@pytest.mark.parametrize(("header", "rows"), [("absent", 2), ("guess", 1), ("present", 1)])
+def test_the_caller_may_say_whether_there_is_a_header(header: Header, rows: int) -> None:
+    schema = Schema((Column("dark", "category", ("dark", "red")),))
+    assert len(read_csv(b"dark\nred\n", schema, header=header)) == rows
+
+
+def test_what_is_no_number_is_left_for_the_schema_to_refuse() -> None:
+    rows = read_csv(b"a,b\n1,2\n3,12x\n", NUMBERS)
+    with pytest.raises(SchemaError, match="row 1, column b: expected a number, got '12x'"):
+        NUMBERS.read(rows)
+
+
+@pytest.mark.parametrize("cell", ["1_000", "0x10", "１", "1,5"])
+def test_only_plain_numbers_are_numbers(cell: str) -> None:
+    [row] = read_csv(f'a,b\n1,"{cell}"\n'.encode(), NUMBERS)
+    assert row == [1.0, cell]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (b"", "The CSV is empty."),
+        (b"\n\n", "The CSV is empty."),
+        (b"a,b\n\xff,1\n", "not UTF-8"),
+        (b'a,b\n"1,2\n', "cannot be read as CSV"),
+        (b"a,b,a\n1,2,3\n", "named twice: a"),
+    ],
+)
+def test_it_refuses(text: bytes, says: str) -> None:
+    with pytest.raises(InvalidRequest, match=says):
+        read_csv(text, NUMBERS)
+
+
+def test_it_refuses_a_header_of_other_columns_once_and_by_name() -> None:
+    with pytest.raises(SchemaError) as caught:
+        read_csv(b"Aera,colour\n1,red\n2,red\n", SCHEMA)
+    assert [(cell.code, cell.column, cell.row) for cell in caught.value.cells] == [
+        ("missing_field", "Area", None),
+        ("unknown_field", "Aera", None),
+    ]
+    assert 'did you mean "Area"' in caught.value.cells[1].message
+
+
+def test_it_says_where_a_column_without_a_name_comes_from() -> None:
+    with pytest.raises(SchemaError, match="index=False"):
+        read_csv(b",a,b\n0,1,2\n", NUMBERS)
+
+
+def test_it_refuses_a_row_of_another_length() -> None:
+    with pytest.raises(InvalidRows) as caught:
+        read_csv(b"a,b\n1,2\n1\n", NUMBERS)
+    assert [(cell.row, cell.code) for cell in caught.value.cells] == [(1, "wrong_length")]
+
+
+def test_a_row_of_another_length_is_refused_without_a_header_too() -> None:
+    with pytest.raises(SchemaError, match="row 1: expected 2 values, got 3"):
+        NUMBERS.read(read_csv(b"1,2\n1,2,3\n", NUMBERS))
+
+
+@pytest.mark.parametrize("header", [b"a,b\n", b""])
+def test_it_refuses_more_rows_than_are_scored(header: bytes) -> None:
+    assert len(read_csv(header + b"1,2\n" * 100, NUMBERS)) == 100
+    with pytest.raises(TooLarge):
+        read_csv(header + b"1,2\n" * 102, NUMBERS)
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(-1e150, 1e150), st.sampled_from(["dark", "red", "7"])),
+        min_size=1,
+    )
+)
+def test_what_is_written_is_read_to_the_last_bit(rows: list[tuple[float, str]]) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["Area", "colour"])
+    writer.writerows(rows)
+    assert read_csv(text.getvalue().encode(), SCHEMA) == [list(row) for row in rows]

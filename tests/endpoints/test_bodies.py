@@ -1,0 +1,143 @@
+"""Bodies are read within their limit, compressed or not; JSON is read strictly, but for NaN."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+import zlib
+from typing import Any
+
+import pytest
+from django.http import HttpRequest
+from django.test import RequestFactory
+from hypothesis import given
+from hypothesis import strategies as st
+
+from endpoints.bodies import LARGEST_WITH_NAN, parse_json, read_body
+from endpoints.errors import InvalidJson, InvalidRequest, TooLarge, UnsupportedEncoding
+
+LIMIT = 1_000
+
+
+@pytest.fixture(autouse=True)
+def limited(settings: Any) -> None:
+    settings.RAISIN_MAX_BODY_BYTES = LIMIT
+
+
+def request(body: bytes, encoding: str = "") -> HttpRequest:
+    headers = {"Content-Encoding": encoding} if encoding else {}
+    return RequestFactory().post("/", body, content_type="text/plain", headers=headers)
+
+
+def raw_deflate(body: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-15)
+    return packer.compress(body) + packer.flush()
+
+
+def test_it_works() -> None:
+    body = b'{"Area": 1}'
+    assert read_body(request(body)) == body
+    for encoding, packed in (
+        ("gzip", gzip.compress(body)),
+        ("x-gzip", gzip.compress(body)),
+        ("GZIP", gzip.compress(body)),
+        ("deflate", zlib.compress(body)),
+        ("deflate", raw_deflate(body)),
+        ("identity", body),
+    ):
+        assert read_body(request(packed, encoding)) == body
+
+
+def test_it_takes_as_much_as_is_allowed_and_no_byte_more() -> None:
+    assert len(read_body(request(b"x" * LIMIT))) == LIMIT
+    with pytest.raises(TooLarge, match=r"larger than 1,000 bytes"):
+        read_body(request(b"x" * (LIMIT + 1)))
+
+
+def test_it_counts_where_the_header_lies() -> None:
+    asked = request(b"x" * (LIMIT + 1))
+    asked.META["CONTENT_LENGTH"] = "5"
+    with pytest.raises(TooLarge):
+        read_body(asked)
+
+
+def test_it_can_be_asked_again() -> None:
+    asked = request(gzip.compress(b"{}"), "gzip")
+    assert read_body(asked) == read_body(asked) == b"{}"
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+def test_a_small_body_that_unpacks_to_a_huge_one_is_refused(encoding: str) -> None:
+    huge = b"0" * 500_000
+    packed = gzip.compress(huge) if encoding == "gzip" else zlib.compress(huge)
+    assert len(packed) <= LIMIT
+    with pytest.raises(TooLarge):
+        read_body(request(packed, encoding))
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "x" * 500])
+def test_it_refuses_an_encoding_that_it_does_not_read(encoding: str) -> None:
+    with pytest.raises(UnsupportedEncoding):
+        read_body(request(b"x", encoding))
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [b"", b"not packed", gzip.compress(b"{}")[:-3], gzip.compress(b"{}") + b"more"],
+)
+def test_it_refuses_what_is_not_packed_as_it_says(packed: bytes) -> None:
+    with pytest.raises(InvalidRequest, match="cannot be decompressed"):
+        read_body(request(packed, "gzip"))
+
+
+def test_nan_is_a_missing_value() -> None:
+    assert parse_json(b'{"a": NaN, "b": [1, NaN], "c": "NaN", "d": "a \\"NaN\\" b"}') == {
+        "a": None,
+        "b": [1, None],
+        "c": "NaN",
+        "d": 'a "NaN" b',
+    }
+
+
+def test_a_large_body_has_null_instead() -> None:
+    body = b"[NaN" + b" " * (LARGEST_WITH_NAN - 5) + b"]"
+    assert parse_json(body) == [None]
+    with pytest.raises(InvalidJson):
+        parse_json(body + b" ")
+
+
+@given(st.recursive(st.none() | st.floats() | st.text(), st.lists, max_leaves=20))
+def test_it_reads_what_python_writes_with_nan_as_null(value: Any) -> None:
+    def expected(part: Any) -> Any:
+        if isinstance(part, list):
+            return [expected(item) for item in part]
+        return None if isinstance(part, float) and math.isnan(part) else part
+
+    text = json.dumps(value).encode()
+    if b"Infinity" in text:
+        with pytest.raises(InvalidJson):
+            parse_json(text)
+    else:
+        assert parse_json(text) == expected(value)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"\xff",
+        b'{"a": Infinity}',
+        b'{"a": -Infinity, "b": NaN}',
+        b'{"a": 1e999}',
+        b'"\\ud800"',
+        b"[" * 100_000,
+        b"[NaN," * 100_000,
+        b"NaNs",
+        b"{'a': 1}",
+    ],
+)
+def test_it_refuses_what_is_not_json(body: bytes) -> None:
+    with pytest.raises(InvalidJson):
+        parse_json(body)
