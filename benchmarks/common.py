@@ -21,12 +21,20 @@ PACKAGES = ("numpy", "scikit-learn", "glum", "Django", "granian")
 
 @dataclass(frozen=True)
 class Bar:
-    """One sentence with a number in it, and whether it holds."""
+    """One sentence with a number in it, and whether it holds; without a value it does not."""
 
     name: str
-    value: float
+    value: float | None
     limit: float
     holds: bool
+
+
+def at_most(name: str, value: float | None, limit: float) -> Bar:
+    return Bar(name, value, limit, value is not None and value <= limit)
+
+
+def at_least(name: str, value: float | None, limit: float) -> Bar:
+    return Bar(name, value, limit, value is not None and value >= limit)
 
 
 def report(measured: Mapping[str, Any], *, bars: Sequence[Bar]) -> None:
