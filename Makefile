@@ -40,7 +40,7 @@ test-sqlite: setup-dev setup-clients
 test-postgres: setup-dev
 	@if $(BIN)/python -m tests.postgres "$(POSTGRES_URL)"; then export DATABASE_URL="$(POSTGRES_URL)"; \
 	  $(BIN)/python -m pytest -n 2 --dist loadfile tests/endpoints tests/dashboard && \
-	  $(BIN)/python -m pytest -n 2 $(PLAIN) --dist loadfile tests/raisin_site tests/serving && \
+	  $(BIN)/python -m pytest -n 2 $(PLAIN) --dist loadfile tests/raisin_site tests/serving/test_killed.py && \
 	  $(BIN)/python -m pytest -n 2 $(PLAIN) --dist loadfile $(addprefix tests/browser/,$(STORIES)); \
 	else echo "No PostgreSQL answers at $(POSTGRES_URL); its tests are left out"; test -z "$$RAISIN_TEST_STRICT"; fi
 

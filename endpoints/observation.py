@@ -64,6 +64,5 @@ def _count(slug: str, protocol: str, status: int, reason: str) -> bool:
         return False
     if found is None:
         return False
-    number = found.production.number if found.production is not None else 0
-    metrics.refused(Refused(found.endpoint.slug, number, protocol, status, reason))
+    metrics.refused(Refused(found.endpoint.slug, found.number, protocol, status, reason))
     return True

@@ -12,7 +12,7 @@ from threading import Lock
 from time import monotonic
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 
 from endpoints.services import installation, request_log
 from endpoints.services.snapshots import Served, snapshots
@@ -67,7 +67,7 @@ def _database() -> Check:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-    except DatabaseError as error:
+    except Error as error:
         return Check("database", False, f"The database does not answer: {type(error).__name__}.")
     return Check("database", True)
 

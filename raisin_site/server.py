@@ -14,7 +14,8 @@ from granian import Granian
 from granian.constants import HTTPModes, Interfaces, RuntimeModes
 from granian.log import LogLevels
 
-# Each thread costs a database connection and an arena of memory: 16 of them passed 128 MiB.
+# Each thread costs a database connection (the pool in the settings is of one more) and an arena of memory:
+# 16 of them passed 128 MiB.
 THREADS = 16
 
 

@@ -135,13 +135,14 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         },
     }
 else:
+    # Each of the server's 16 threads may hold a connection while it waits for the log, whose writer needs one more.
     # The URL may bring options of its own, such as ?sslmode=require. A server that is away is noticed within
     # seconds, and so is one that is back: the pool would wait for ever longer between its attempts.
     DATABASES["default"]["OPTIONS"] = {
         "connect_timeout": 5,
         "tcp_user_timeout": 10_000,
         **DATABASES["default"].get("OPTIONS", {}),
-        "pool": {"min_size": 1, "max_size": 16, "timeout": 3, "reconnect_timeout": 2},
+        "pool": {"min_size": 1, "max_size": 17, "timeout": 3, "reconnect_timeout": 2},
     }
 
 # --- People -----------------------------------------------------------------------------------

@@ -25,7 +25,8 @@ AUTH_PASSWORD_VALIDATORS: list[dict[str, str]] = []
 if DATABASES["default"]["ENGINE"] == "endpoints.sqlite":  # noqa: F405
     # A file, as in production: threads on an in-memory database lock each other's tables out.
     DATABASES["default"]["TEST"] = {"NAME": str(Path(HOME, "test.sqlite3"))}  # noqa: F405
-    DATABASES["default"]["LOG"] |= {"NAME": str(Path(HOME, "log.sqlite3")), "WRITABLE": True}  # noqa: F405
+    # Named as a worker that is started on this database names it.
+    DATABASES["default"]["LOG"] |= {"NAME": str(Path(HOME, "test-log.sqlite3")), "WRITABLE": True}  # noqa: F405
 
 # A test's own transaction holds what is logged and takes it back; nothing is remembered beyond it.
 RAISIN_LOG_GROUPED = False

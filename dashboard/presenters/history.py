@@ -34,6 +34,7 @@ WORDS = {
     "model_unusable": "cannot be used",
     "model_usable": "can be used again",
     "limit_key": "limited to another rate",
+    "delete_requests": "deleted, older than the log is kept",
 }
 
 

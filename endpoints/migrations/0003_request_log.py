@@ -70,16 +70,19 @@ IN_POSTGRESQL = (
 
 
 def make_tables(apps: Any, schema_editor: Any) -> None:
-    connection = schema_editor.connection
-    if connection.vendor == "sqlite":
-        from endpoints.sqlite.base import open_log
-
-        with closing(open_log(connection.settings_dict["LOG"])) as log:
-            for statement in IN_SQLITE:
-                log.execute(statement)
+    if schema_editor.connection.vendor == "sqlite":
+        make_in_sqlite(schema_editor.connection.settings_dict["LOG"])
     else:
         for statement in IN_POSTGRESQL:
             schema_editor.execute(statement)
+
+
+def make_in_sqlite(log: dict[str, Any]) -> None:
+    from endpoints.sqlite.base import open_log
+
+    with closing(open_log(log)) as file:
+        for statement in IN_SQLITE:
+            file.execute(statement)
 
 
 class Migration(migrations.Migration):

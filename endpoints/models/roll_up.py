@@ -33,8 +33,8 @@ class RollUp(models.Model):
 
     Each process has rows of its own, so that many can count without waiting for one another: sum over
     `writer`. `number` is the version's; a refused request counts where the version in production does,
-    0 without one. All but `requests` and `refusals` leave out what people tried by hand. Its table lies beside the log's and is
-    written with it.
+    0 without one. All but `requests` and `refusals` leave out what people tried by hand. Its table lies
+    beside the log's and is written with it.
     """
 
     pk = models.CompositePrimaryKey("endpoint_id", "number", "seconds", "start", "writer")

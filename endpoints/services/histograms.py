@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 SCORE_BINS = 20
 LATENCY_BOUNDS_US = tuple(
@@ -29,13 +29,6 @@ def score_bin(probability: float) -> str:
 def add(counts: Counts, more: Mapping[str, int]) -> None:
     for bucket, count in more.items():
         counts[bucket] = counts.get(bucket, 0) + count
-
-
-def merged(parts: Iterable[Mapping[str, int]]) -> Counts:
-    total: Counts = {}
-    for part in parts:
-        add(total, part)
-    return total
 
 
 def latency_ms(counts: Mapping[str, int], share: float) -> float | None:

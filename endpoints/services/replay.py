@@ -64,9 +64,10 @@ def run(replay: Replay) -> Replayed:
     for block in blocks(_logged(replay), replay.limit):
         replayed.requests += len(block)
         labels = labels_of(block)
-        for key in sorted({entry.version_id for entry in block}):
+        for key, pair in pairs.items():
             own = [entry for entry in block if entry.version_id == key]
-            pairs[key].add(Rows(own), labels)
+            if own:
+                pair.add(Rows(own), labels)
     return replayed
 
 

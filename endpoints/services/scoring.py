@@ -103,12 +103,14 @@ class ManyRows:
     @property
     def headlines(self) -> list[float]:
         """A row's one probability: of the positive class, or of three and more the largest."""
-        return self._headlines.tolist()
+        values: list[float] = self._headlines.tolist()
+        return values
 
     @cached_property
     def _headlines(self) -> FloatArray:
         probabilities = self.decided.probabilities
-        return probabilities[:, 1] if self.classifier.is_binary else probabilities.max(axis=1)
+        largest: FloatArray = probabilities.max(axis=1)
+        return probabilities[:, 1] if self.classifier.is_binary else largest
 
     def score_counts(self) -> Counts:
         bins = np.minimum((self._headlines * SCORE_BINS).astype(np.int64), SCORE_BINS - 1)

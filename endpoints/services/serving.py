@@ -140,8 +140,7 @@ def count_refusal(slug: str, error: DomainError, *, now: datetime) -> None:
     """Count a request that an application sent to an endpoint and that got no answer."""
     found = snapshots.get(slug)
     if found is not None:
-        number = found.production.number if found.production is not None else 0
-        request_log.log().count_refusal(Refused(found.endpoint.pk, number, error.code, now))
+        request_log.log().count_refusal(Refused(found.endpoint.pk, found.number, error.code, now))
 
 
 def logged(answer: Answer, question: Question, *, now: datetime, latency_us: int) -> Answered:

@@ -83,6 +83,11 @@ class Served:
     problem: str = ""
     chosen: dict[tuple[int | None, str | None], Chosen] = field(default_factory=dict)
 
+    @property
+    def number(self) -> int:
+        """Of the version that answers, 0 without one: where refused requests are counted."""
+        return self.production.number if self.production is not None else 0
+
     def choose(self, number: int | None, status: str | None) -> Chosen:
         """Return the version of this number, which must have the status if one is given; by status
         alone the newest one that has it; with neither the one that answers.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import math
+import time
 import zlib
 from typing import Any
 
@@ -105,6 +106,23 @@ def test_a_large_body_has_null_instead() -> None:
     assert parse_json(body) == [None]
     with pytest.raises(InvalidJson):
         parse_json(body + b" ")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'"' + b'\\"' * 100_000 + b"NaN",
+        b'{"a": "' + b"\\" * 200_001 + b"NaN",
+        b'"a' * 100_000 + b"NaN",
+        b"[" + b"NaN " * 60_000,
+    ],
+    ids=["escaped quotes", "backslashes", "quotes", "tokens"],
+)
+def test_it_looks_for_nan_in_time_that_grows_with_the_body(body: bytes) -> None:
+    started = time.process_time()
+    with pytest.raises(InvalidJson):
+        parse_json(body)
+    assert time.process_time() - started < 0.5
 
 
 @given(st.recursive(st.none() | st.floats() | st.text(), st.lists, max_leaves=20))

@@ -14,7 +14,8 @@ from django.db import DatabaseError
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
-from endpoints.models import Endpoint
+from endpoints.models import Endpoint, RollUp
+from endpoints.models.roll_up import Span
 from endpoints.services import lifecycle, request_log, serving
 from endpoints.services.metrics import Asked, Metrics, metrics
 from endpoints.services.snapshots import ModelCache
@@ -173,6 +174,8 @@ def test_it_counts_our_own_faults(
         assert ask(client, PREDICT, ROW) == ask(client, INFER, {"inputs": [TENSOR]}) == 500
     found = scrape()
     assert found["raisin_inference_errors_total{endpoint=raisin,reason=internal}"] == 2
+    by_hour = RollUp.objects.filter(endpoint=raisin, seconds=Span.HOUR)
+    assert sum(row.refusals["internal_error"] for row in by_hour) == 2
 
 
 def test_nobody_makes_new_labels(client: Client, raisin: Endpoint, scrape: Scrape) -> None:

@@ -22,6 +22,7 @@ class Command(JsonCommand):
         is_behind = installation.pending_migrations()
         if is_behind:
             call_command("migrate", interactive=False, verbosity=0)
+            installation.begin_lost_log()
         return {"migrated": is_behind, "collected": collect_static()}
 
     def present(self, facts: Mapping[str, Any]) -> str:

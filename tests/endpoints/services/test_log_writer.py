@@ -179,6 +179,49 @@ def test_it_does_its_housekeeping_without_any_load(make: Make) -> None:
     assert done.wait(10)
 
 
+def test_it_does_its_housekeeping_before_anybody_writes(make: Make) -> None:
+    done = threading.Event()
+    writer = make(Store(), 10, idle=done.set, idle_seconds=0.01)
+    writer.start()
+    assert done.wait(10)
+
+
+class Panic(BaseException):
+    """What a library written in Rust raises; no Exception."""
+
+
+def test_whatever_fails_nobody_waits_for_ever() -> None:
+    store, panics = Store(), iter([True])
+
+    def commit(group: Sequence[int]) -> None:
+        if next(panics, False):
+            raise Panic
+        store.commit(group)
+
+    writer = GroupWriter(commit, capacity=10)
+    with pytest.raises(LogUnavailable):
+        writer.write(1)
+    writer.write(2)
+    writer.stop()
+    assert store.items == [2]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_died_is_replaced(make: Make) -> None:
+    store, panics = Store(), iter([True])
+
+    def panic() -> None:
+        if next(panics, False):
+            raise Panic
+
+    writer = make(store, 10, idle=panic)
+    writer.write(1)
+    assert writer._thread is not None
+    writer._thread.join(10)
+    writer.write(2)
+    assert store.items == [1, 2]
+
+
 def test_failing_housekeeping_stops_nothing(make: Make) -> None:
     store = Store()
 

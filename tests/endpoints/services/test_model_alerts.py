@@ -20,15 +20,9 @@ from endpoints.services.model_alerts import tell_unusable, tell_usable
 from endpoints.services.snapshots import ModelCache, Snapshots
 from endpoints.services.transitions import Decision
 from tests import cast
+from tests.endpoints.services.clock import Clock
 
 HOUR = timedelta(hours=1)
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

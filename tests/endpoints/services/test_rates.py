@@ -13,13 +13,7 @@ from endpoints.services import rates
 from endpoints.services.access import Caller
 from endpoints.services.rates import BURST_SECONDS, MOST_BUCKETS, Buckets
 from tests import cast
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.endpoints.services.clock import Clock
 
 
 def test_it_works() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from endpoints.models.roll_up import Span
 from endpoints.services import log_tables, request_log, serving
 from endpoints.services.log_tables import partition_starts
 from endpoints.services.serving import Question
-from endpoints.services.tallies import Entry
+from endpoints.services.tallies import Entry, Refused
 from tests import cast
 
 
@@ -54,6 +55,18 @@ def test_it_counts_refusals(raisin: Endpoint) -> None:
     assert [(row.number, row.requests, row.refusals) for row in found] == [
         (1, 0, {"invalid_rows": 1})
     ]
+
+
+def test_refusals_are_written_though_nothing_is_answered(
+    monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    settings.RAISIN_LOG_GROUPED = True
+    written = threading.Event()
+    log = request_log.RequestLog()
+    monkeypatch.setattr(log._tables, "write", lambda *_: written.set())
+    log.count_refusal(Refused(1, 0, "no_model", cast.THEN))
+    assert written.wait(10)
+    log._group.stop()
 
 
 def test_a_log_that_cannot_be_written_refuses_the_request(

@@ -17,13 +17,7 @@ from endpoints.services import artifacts, lifecycle, snapshots
 from endpoints.services.snapshots import ModelCache, Served, Snapshots
 from endpoints.services.transitions import Decision
 from tests import cast
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.endpoints.services.clock import Clock
 
 
 @pytest.fixture
