@@ -11,7 +11,7 @@ from django.http import HttpResponse
 
 from endpoints.drawing import svg
 from endpoints.drawing.words import Chart
-from endpoints.services import rates, serving
+from endpoints.services import serving
 from endpoints.services.access import Caller, Need
 from endpoints.services.response_curve import MEDIAN, response_curve, typical_row
 from mlcore.profile import ColumnProfile
@@ -38,8 +38,7 @@ def features(slug: str, *, caller: Caller, version: int | None) -> dict[str, Any
 
 def plot(slug: str, *, caller: Caller, feature: str | None, version: int | None) -> HttpResponse:
     """Draw the probability over one feature; raises InvalidRequest for one that the model has not."""
-    served = serving.served(slug, caller=caller, need=Need.PREDICT)
-    rates.check(caller, served.endpoint)
+    served = serving.admitted(slug, caller=caller)
     found, classifier = served.choose(version, None)
     chart = Chart(
         curve=response_curve(classifier, feature),

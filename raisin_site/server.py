@@ -6,6 +6,8 @@ the two would share its pages at first and each own a copy of nearly all of them
 
 from __future__ import annotations
 
+import gc
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +21,12 @@ from granian.log import LogLevels
 THREADS = 16
 
 
+# Up to so many processors a machine is taken for the server's own.
+SMALL_MACHINE = 4
+
+
 def main(host: str, port: str) -> None:
+    stay_on_one_processor(int(port), os.environ.get("RAISIN_CPU", "auto"))
     Granian(
         "raisin_site.wsgi:application",
         address=host,
@@ -37,10 +44,28 @@ def main(host: str, port: str) -> None:
     ).serve(target_loader=load)
 
 
+def stay_on_one_processor(port: int, wanted: str) -> None:
+    """Run all threads on one processor: Python computes on one at a time anyway, and to wake a thread on
+    another one costs more than what it then has to do, on virtual machines above all.
+
+    Wanted: `auto` (on a small machine, chosen by the port, so that neighbours differ), `off`, or a number.
+    """
+    usable = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    if wanted == "off" or not usable:
+        return
+    if wanted == "auto" and len(usable) <= SMALL_MACHINE:
+        os.sched_setaffinity(0, {usable[port % len(usable)]})
+    elif wanted != "auto":
+        os.sched_setaffinity(0, {int(wanted)})
+
+
 def load(*_: object) -> Callable[..., Any]:
     """Return the application; called in the worker."""
     from raisin_site.wsgi import application
 
+    # What is loaded now stays, so no collection of garbage need look at it again.
+    gc.collect()
+    gc.freeze()
     return application
 
 

@@ -27,6 +27,8 @@ MIDDLEWARE: tuple[Callable[[GetResponse], GetResponse], ...] = (
     AccessLogMiddleware,
 )
 ROUTES = "endpoints.serving_urls"
+LONGEST_PATH = 200
+"""Paths are remembered, and whoever likes may send long ones."""
 
 
 def with_short_way(application: Application) -> Application:
@@ -36,7 +38,9 @@ def with_short_way(application: Application) -> Application:
     resolve = lru_cache(1_024)(_resolver())  # programs ask at few addresses, again and again
 
     def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        match = None if environ.get("HTTP_COOKIE") else resolve(environ.get("PATH_INFO", ""))
+        path = environ.get("PATH_INFO", "").encode("latin-1").decode("utf-8", "replace")
+        is_short = not environ.get("HTTP_COOKIE") and len(path) <= LONGEST_PATH
+        match = resolve(path) if is_short else None
         if match is None:
             return application(environ, start_response)
         request = WSGIRequest(environ)

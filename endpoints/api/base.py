@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -31,7 +31,8 @@ class JsonView(APIView):
         """Forget the announced type: a form type, which curl sends by default, would make the CSRF
         check read the body as a form, and an exotic charset would break the query string."""
         request.META["CONTENT_TYPE"] = "application/json"
-        request.encoding = "utf-8"
+        if request.encoding not in (None, "utf-8"):
+            request.encoding = "utf-8"
         return super().initialize_request(request, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -40,6 +41,13 @@ class JsonView(APIView):
         if method in self.operations:  # any other is about to be refused as such
             known = self.operations[method].parameters
             query.refuse_unknown(request.query_params, known, what="query parameter")
+
+    def finalize_response(
+        self, request: Request, response: HttpResponse, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Let go of the body: view and request know each other, so it would stay until a full collection."""
+        vars(request._request).pop("_body", None)
+        return super().finalize_response(request, response, *args, **kwargs)
 
     @property
     def caller(self) -> Caller:

@@ -7,6 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from endpoints import exploring, native
+from endpoints.answers import as_response
 from endpoints.api import query
 from endpoints.api.base import JsonView
 from endpoints.api.operations import Operation, Operations
@@ -74,5 +75,5 @@ class Explain(Predict):
         )
     }
 
-    def post(self, request: Request, slug: str) -> Response:
-        return Response(native.explained(self.answer(request, slug)))
+    def post(self, request: Request, slug: str) -> HttpResponse:
+        return as_response(native.explained(self.answer(request, slug)))

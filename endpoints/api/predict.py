@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from django.http import HttpResponse
 from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from endpoints import native, observation
+from endpoints.answers import as_response
 from endpoints.api import query
 from endpoints.api.base import JsonView
 from endpoints.api.errors import as_domain_error
@@ -16,7 +18,6 @@ from endpoints.api.permissions import EndpointDecides
 from endpoints.models.prediction import Protocol
 from endpoints.rows import rows_of
 from endpoints.services import serving
-from endpoints.services.access import Need
 from endpoints.services.serving import Answer, Question
 
 
@@ -34,19 +35,19 @@ class Predict(JsonView):
         )
     }
 
-    def post(self, request: Request, slug: str) -> Response:
+    def post(self, request: Request, slug: str) -> HttpResponse:
         given = request.query_params
         explain = query.flag(given.get("explain", "0"), name="explain")
         answer = self.answer(request, slug)
-        return Response(native.explained(answer) if explain else native.answered(answer))
+        return as_response(native.explained(answer) if explain else native.answered(answer))
 
     def answer(self, request: Request, slug: str) -> Answer:
         given = request.query_params
-        # Whoever may not ask learns nothing from what is wrong with the body.
-        serving.served(slug, caller=self.caller, need=Need.PREDICT)
+        caller = self.caller
+        serving.admitted(slug, caller=caller)
         question = Question(
             slug=slug,
-            caller=self.caller,
+            caller=caller,
             rows=rows_of(json_body(request)),
             status=query.status(given["status"]) if "status" in given else None,
             version=query.version_number(given["version"]) if "version" in given else None,

@@ -50,8 +50,7 @@ def failure(error: DomainError) -> HttpResponse:
 
 @prediction(Protocol.MLFLOW, failure=failure)
 def invocations(request: HttpRequest, caller: Caller, slug: str) -> dict[str, Any]:
-    # Whoever may not ask learns nothing from what is wrong with the body.
-    served = serving.served(slug, caller=caller, need=Need.PREDICT)
+    served = serving.admitted(slug, caller=caller)
     answering.parameters(request)
     body = read_body(request)
     kind = body_type(request.META.get("CONTENT_TYPE", ""), body)

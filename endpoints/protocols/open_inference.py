@@ -41,6 +41,7 @@ NO_LOADING = (
 def infer(
     request: HttpRequest, caller: Caller, slug: str, version: str | None = None
 ) -> HttpResponse:
+    serving.admitted(slug, caller=caller)
     json_length = request.META.get("HTTP_INFERENCE_HEADER_CONTENT_LENGTH")
     head, blobs = split(read_body(request), json_length)
     inference = read_inference(parse_json(head), blobs, most_rows=settings.RAISIN_MAX_ROWS)

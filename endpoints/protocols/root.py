@@ -20,7 +20,7 @@ from endpoints.protocols import answering
 from endpoints.protocols.versions import version_number
 from endpoints.protocols.view import prediction, protocol
 from endpoints.rows import rows_of
-from endpoints.services import error_detail, rates, serving
+from endpoints.services import error_detail, serving
 from endpoints.services.access import Caller, Need
 from endpoints.services.row_drift import ColumnDrift, row_drift
 from mlcore.errors import SchemaError
@@ -44,7 +44,7 @@ def at_root(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
 @prediction(Protocol.ROOT)
 def predict(request: HttpRequest, caller: Caller, slug: str) -> dict[str, Any]:
     """Answer in the native form."""
-    serving.served(slug, caller=caller, need=Need.PREDICT)
+    serving.admitted(slug, caller=caller)
     answering.parameters(request)
     rows = rows_of(parse_json(read_body(request)))
     answer = answering.ask(slug, rows, caller=caller, protocol=Protocol.ROOT)
@@ -54,8 +54,7 @@ def predict(request: HttpRequest, caller: Caller, slug: str) -> dict[str, Any]:
 @protocol("POST")
 def monitor(request: HttpRequest, caller: Caller, slug: str) -> dict[str, Any]:
     """Hold the rows against the training, column by column; they are no predictions and not logged."""
-    served = serving.served(slug, caller=caller, need=Need.PREDICT)
-    rates.check(caller, served.endpoint)
+    served = serving.admitted(slug, caller=caller)
     answering.parameters(request)
     rows = rows_of(parse_json(read_body(request)))
     version, classifier = served.choose(None, None)

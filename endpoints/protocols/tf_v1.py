@@ -53,8 +53,7 @@ def explain(request: HttpRequest, caller: Caller, slug: str, version: str = "") 
 
 
 def _ask(request: HttpRequest, caller: Caller, slug: str, version: str) -> tuple[str, Answer]:
-    # Whoever may not ask learns nothing from what is wrong with the body.
-    serving.served(slug, caller=caller, need=Need.PREDICT)
+    serving.admitted(slug, caller=caller)
     answering.parameters(request)
     number = version_number(version or None)
     document = parse_json(read_body(request))

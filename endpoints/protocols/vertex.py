@@ -13,13 +13,13 @@ from endpoints.protocols import answering
 from endpoints.protocols.tabular import read_table
 from endpoints.protocols.view import prediction
 from endpoints.services import serving
-from endpoints.services.access import Caller, Need
+from endpoints.services.access import Caller
 from endpoints.services.serving import Answer
 
 
 @prediction(Protocol.VERTEX, failure=answering.failure)
 def predict(request: HttpRequest, caller: Caller, slug: str) -> dict[str, Any]:
-    serving.served(slug, caller=caller, need=Need.PREDICT)
+    serving.admitted(slug, caller=caller)
     answering.parameters(request)
     document = parse_json(read_body(request))
     _, rows = read_table(document, ("instances",), others=("parameters",))

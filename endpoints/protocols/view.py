@@ -10,12 +10,12 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-import orjson
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
 from endpoints import observation, problems
+from endpoints.answers import as_response
 from endpoints.errors import DomainError, MethodNotAllowed
 from endpoints.services import callers
 from endpoints.services.access import Caller
@@ -82,13 +82,6 @@ def _decorator(
     return decorate
 
 
-def as_response(content: Any) -> HttpResponse:
-    if isinstance(content, HttpResponse):
-        return content
-    body = orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
-    return HttpResponse(body, content_type="application/json")
-
-
 def _check_method(request: HttpRequest, methods: tuple[str, ...]) -> None:
     method = "GET" if request.method == "HEAD" else request.method
     if method not in methods:
@@ -97,4 +90,4 @@ def _check_method(request: HttpRequest, methods: tuple[str, ...]) -> None:
         )
 
 
-__all__ = ["Caller", "as_response", "prediction", "protocol"]
+__all__ = ["Caller", "prediction", "protocol"]

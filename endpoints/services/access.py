@@ -19,6 +19,7 @@ from endpoints.models import AlgorithmVersion, ApiKey, Endpoint, Membership, Run
 from endpoints.models.endpoint import EndpointQuerySet, Scope
 from endpoints.models.run import RunQuerySet
 from endpoints.models.version import AlgorithmVersionQuerySet
+from mlcore.errors import cut
 
 
 class Need(StrEnum):
@@ -194,7 +195,7 @@ def admit(endpoint: Endpoint | None, *, caller: Caller, slug: str, need: Need) -
     if endpoint is not None and _is_open(caller, need, endpoint):
         return endpoint
     if endpoint is None or not caller.knows(endpoint):
-        raise NotFound(f"There is no endpoint “{slug}”.")
+        raise NotFound(f"There is no endpoint “{cut(slug)}”.")
     require(caller, need, endpoint)
     return endpoint
 

@@ -95,13 +95,12 @@ class Answer:
 def predict(question: Question, *, clock: Callable[[], datetime]) -> Answer:
     """Answer and log one request of one row or many.
 
-    Raises what `served` raises, NoModel (paused, or nothing can answer), TooManyRequests, InvalidRows with
-    one cell error per bad cell, LogUnavailable.
+    Raises what `served` raises, NoModel (paused, or nothing can answer), InvalidRows with one cell error per
+    bad cell, LogUnavailable.
     """
     started = perf_counter_ns()
     found = served(question.slug, caller=question.caller, need=Need.PREDICT)
     refuse_paused(found.endpoint)
-    rates.check(question.caller, found.endpoint)
     version, classifier = found.choose(question.version, question.status)
     try:
         scored = scoring.score(classifier, question.rows)
@@ -115,6 +114,17 @@ def predict(question: Question, *, clock: Callable[[], datetime]) -> Answer:
     asked = Asked(found.endpoint.slug, version.number, by)
     metrics.answered(asked, seconds=(perf_counter_ns() - started) / 1e9, rows=answer.n_rows)
     return answer
+
+
+def admitted(slug: str, *, caller: Caller) -> Served:
+    """Let a program in that wants a prediction, before anybody reads what it sent: who may not ask, or asks
+    too often, costs little and learns nothing from what is wrong with the body.
+
+    Raises what `served` raises, and TooManyRequests.
+    """
+    found = served(slug, caller=caller, need=Need.PREDICT)
+    rates.check(caller, found.endpoint)
+    return found
 
 
 def served(slug: str, *, caller: Caller, need: Need) -> Served:

@@ -118,6 +118,13 @@ def test_it_refuses_strangers_where_predictions_are_not_public(
     assert right.status_code == 200
 
 
+def test_strangers_learn_nothing_from_a_body_that_nobody_reads(
+    client: Client, private: Endpoint
+) -> None:
+    refused(ask(client, b"{", INFER.replace("raisin", "private")), 401, "not_authenticated")
+    refused(ask(client, b"{", INFER.replace("raisin", "nowhere")), 404, "not_found")
+
+
 def test_it_refuses_a_key_without_the_scope(client: Client, private: Endpoint, dev: User) -> None:
     _, text = cast.new_key(dev, scopes=["read"])
     path = "/v2/models/private/infer"
