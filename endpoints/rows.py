@@ -25,10 +25,15 @@ def rows_of(body: Any) -> list[Row]:
     if not rows:
         cell = CellError(code="missing_value", message="there is no row")
         raise InvalidRows(f"The request holds no row. {SHAPES}", cells=[cell])
-    if len(rows) > settings.RAISIN_MAX_ROWS:
-        limit = f"{settings.RAISIN_MAX_ROWS:,}"
-        raise TooLarge(f"The request holds {len(rows):,} rows; {limit} is the most at a time.")
+    refuse_too_many(len(rows))
     return rows
+
+
+def refuse_too_many(count: int) -> None:
+    """Raises TooLarge. Asked before the rows are looked at, which may take longer than to score them."""
+    most = settings.RAISIN_MAX_ROWS
+    if count > most:
+        raise TooLarge(f"The request holds {count:,} rows; {most:,} is the most at a time.")
 
 
 def _unwrapped(body: dict[str, Any]) -> list[Any]:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from endpoints import native, problems
-from endpoints.errors import DomainError, InvalidRequest, InvalidRows, TooLarge
+from endpoints.errors import DomainError, InvalidRequest, InvalidRows
 from endpoints.models import AlgorithmVersion
 from endpoints.protocols.tabular import Rows
+from endpoints.rows import refuse_too_many
 from endpoints.services import serving
 from endpoints.services.access import Caller
 from endpoints.services.serving import Answer, Question
@@ -32,9 +32,7 @@ def ask(
     slug: str, rows: Rows, *, caller: Caller, protocol: str, version: int | None = None
 ) -> Answer:
     """Answer and log; raises what `serving.predict` raises, and TooLarge."""
-    most = settings.RAISIN_MAX_ROWS
-    if len(rows) > most:
-        raise TooLarge(f"The request holds {len(rows):,} rows; {most:,} is the most at a time.")
+    refuse_too_many(len(rows))
     question = Question(slug=slug, rows=rows, caller=caller, version=version, protocol=protocol)
     return serving.predict(question, clock=timezone.now)
 

@@ -10,9 +10,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import islice
 from typing import Any, cast
 
-from endpoints.errors import InvalidRequest, InvalidRows
+from endpoints.errors import InvalidRequest, InvalidRows, TooLarge
+from endpoints.rows import refuse_too_many
 from mlcore.errors import MOST_CELLS, CellError, cut, did_you_mean, listed
 
+MOST_COLUMNS = 5_000
 Rows = Sequence[Mapping[str, object] | Sequence[object]]
 
 
@@ -41,6 +43,8 @@ def from_split(value: Any) -> Rows:
     if unknown := sorted(value.keys() - {"columns", "index", "data"}):
         raise InvalidRequest(f"dataframe_split has columns, index and data, not {listed(unknown)}.")
     rows, columns = value["data"], value.get("columns")
+    if isinstance(rows, list):
+        refuse_too_many(len(rows))
     if not _holds_only(rows, list):
         raise _refused("data of dataframe_split", "a list of lists, one a row")
     if columns is None or _are_places(columns):
@@ -52,6 +56,8 @@ def from_split(value: Any) -> Rows:
 
 def from_records(value: Any) -> Rows:
     """Read `[{"column": cell}]` of pandas."""
+    if isinstance(value, list):
+        refuse_too_many(len(value))
     if not _holds_only(value, dict):
         raise _refused("dataframe_records", "a list of objects, one a row")
     return cast(Rows, value)
@@ -61,6 +67,7 @@ def from_instances(value: Any) -> Rows:
     """Read one object or list a row; a bare value is the row of a model of one column."""
     if not isinstance(value, list):
         raise _refused("instances", "a list with one object or one list a row")
+    refuse_too_many(len(value))
     return [row if isinstance(row, dict | list) else [row] for row in value]
 
 
@@ -70,6 +77,8 @@ def from_inputs(value: Any) -> Rows:
         return from_instances(value)
     if not isinstance(value, dict):
         raise _refused("inputs", "an object with one list a column, or a list of rows")
+    if len(value) > MOST_COLUMNS:
+        raise TooLarge(f"inputs has {len(value):,} columns; {MOST_COLUMNS:,} is the most here.")
     if not any(isinstance(cells, list) for cells in value.values()):
         return [value] if value else []
     columns = {name: _flat(name, cells) for name, cells in value.items()}

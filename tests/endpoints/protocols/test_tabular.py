@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from endpoints.errors import InvalidRequest, InvalidRows
-from endpoints.protocols.tabular import FORMS, read_table
+from endpoints.errors import InvalidRequest, InvalidRows, TooLarge
+from endpoints.protocols.tabular import FORMS, MOST_COLUMNS, read_table
 
 ROWS = [{"Area": 1.5, "colour": "red"}, {"Area": None, "colour": "dark"}]
 BODIES: dict[str, Any] = {
@@ -106,3 +106,19 @@ def test_it_names_every_row_that_does_not_fit_the_columns() -> None:
         (1, "wrong_length"),
         (2, "wrong_length"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("form", "value"),
+    [
+        ("dataframe_split", {"columns": ["a"], "data": [[1]] * 4}),
+        ("dataframe_records", [{"a": 1}] * 4),
+        ("instances", [[1]] * 4),
+        ("inputs", [[1]] * 4),
+        ("inputs", {str(number): [1] for number in range(MOST_COLUMNS + 1)}),
+    ],
+)
+def test_it_refuses_too_much_before_looking_at_it(form: str, value: Any, settings: Any) -> None:
+    settings.RAISIN_MAX_ROWS = 3
+    with pytest.raises(TooLarge):
+        FORMS[form](value)
