@@ -86,6 +86,7 @@ def test_it_refuses_an_encoding_that_it_does_not_read(encoding: str) -> None:
 @pytest.mark.parametrize(
     "packed",
     [b"", b"not packed", gzip.compress(b"{}")[:-3], gzip.compress(b"{}") + b"more"],
+    ids=["nothing", "plain", "cut", "with more behind it"],
 )
 def test_it_refuses_what_is_not_packed_as_it_says(packed: bytes) -> None:
     with pytest.raises(InvalidRequest, match="cannot be decompressed"):
