@@ -42,9 +42,10 @@ from endpoints.models import Endpoint, AlgorithmVersion
 from endpoints.services import serving
 from endpoints.services.access import Caller
 from endpoints.services.serving import Question
-for slug in ("grains", "trees"):
-    AlgorithmVersion.objects.filter(endpoint__slug=slug).update(status="production")
-    Endpoint.objects.filter(slug=slug).update(revision=F("revision") + 1)
+slugs = ("grains", "trees")
+AlgorithmVersion.objects.filter(endpoint__slug__in=slugs).update(status="production")
+Endpoint.objects.filter(slug__in=slugs).update(revision=F("revision") + 1)
+for slug in slugs:
     endpoint = Endpoint.objects.get(slug=slug)
     row = {name: 1.0 for name in serving.load(endpoint.versions.get()).schema.names}
     question = Question(slug=slug, rows=[row], caller=Caller(system="tests"))
