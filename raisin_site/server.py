@@ -16,10 +16,9 @@ from granian import Granian
 from granian.constants import HTTPModes, Interfaces, RuntimeModes
 from granian.log import LogLevels
 
-# Each thread costs a database connection (the pool in the settings is of one more) and an arena of memory:
-# 16 of them passed 128 MiB.
+# So many callers can share a commit of the log. Each thread may hold a database connection; the pool in the
+# settings has one more, for the writer.
 THREADS = 16
-
 
 # Up to so many processors a machine is taken for the server's own.
 SMALL_MACHINE = 4
