@@ -118,6 +118,14 @@ class TooManyRequests(DomainError):
         self.retry_after = retry_after
 
 
+class NoRoom(TooManyRequests):
+    """The caller may be the first of the day: it is the server that has too much to do."""
+
+    code = "no_room"
+    status = 503
+    title = "Too many large bodies at a time"
+
+
 class InvalidJson(DomainError):
     code = "invalid_json"
     title = "The body is not JSON"

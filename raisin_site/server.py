@@ -14,6 +14,7 @@ from typing import Any
 
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces, RuntimeModes
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 # So many callers can share a commit of the log. Each thread may hold a database connection; the pool in the
@@ -37,6 +38,7 @@ def main(host: str, port: str) -> None:
         runtime_blocking_threads=2,
         http=HTTPModes.http1,
         websockets=False,
+        http1_settings=HTTP1Settings(max_buffer_size=65_536),
         log_level=LogLevels.error,  # below that it warns on standard output, which belongs to --json
         respawn_failed_workers=True,
         workers_kill_timeout=30,

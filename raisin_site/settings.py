@@ -15,6 +15,12 @@ from raisin_site.home import secret_key
 
 # Set before NumPy loads: small products gain nothing from BLAS threads, which cost memory each.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# For jemalloc, which the server has a copy of and `serve` hands this to: it would keep the memory of each body
+# for ten seconds and more. What is larger than the threshold is given back at once.
+os.environ.setdefault(
+    "_RJEM_MALLOC_CONF",
+    "narenas:1,oversize_threshold:32768,dirty_decay_ms:1000,muzzy_decay_ms:0,lg_tcache_max:12",
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.FileAwareEnv()
@@ -82,6 +88,7 @@ MIDDLEWARE = [
     "raisin_site.health.HealthMiddleware",
     "raisin_site.middleware.RequestIdMiddleware",
     "raisin_site.access_log.AccessLogMiddleware",
+    "raisin_site.body_room.BodyRoomMiddleware",
     "raisin_site.middleware.ContentSecurityPolicyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -186,6 +193,20 @@ SECURE_HSTS_SECONDS = 31_536_000 if RAISIN_HTTPS else 0
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 CSRF_FAILURE_VIEW = "raisin_site.errors.csrf_failure"
+
+# --- Mail -------------------------------------------------------------------------------------
+
+# Without a host no mail is sent: it waits in the list of deliveries and says so.
+_MAIL = env.email_url("EMAIL_URL", default="smtp://")
+EMAIL_HOST = _MAIL["EMAIL_HOST"] or ""
+EMAIL_HOST_USER = _MAIL["EMAIL_HOST_USER"] or ""
+EMAIL_HOST_PASSWORD = _MAIL["EMAIL_HOST_PASSWORD"] or ""
+EMAIL_USE_TLS = _MAIL.get("EMAIL_USE_TLS", False)
+EMAIL_USE_SSL = _MAIL.get("EMAIL_USE_SSL", False)
+EMAIL_PORT = _MAIL["EMAIL_PORT"] or (465 if EMAIL_USE_SSL else 587 if EMAIL_USE_TLS else 25)
+# Seconds for each answer of the mail server; a mail must be gone before its lease ends.
+EMAIL_TIMEOUT = 5
+DEFAULT_FROM_EMAIL = env.str("RAISIN_EMAIL_FROM", default="Raisin <raisin@localhost>")
 
 # --- REST -------------------------------------------------------------------------------------
 

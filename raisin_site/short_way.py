@@ -18,6 +18,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, ResolverMatch, get_resolver
 
 from raisin_site.access_log import AccessLogMiddleware
+from raisin_site.body_room import BodyRoomMiddleware
 from raisin_site.middleware import RequestIdMiddleware
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -25,6 +26,7 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 MIDDLEWARE: tuple[Callable[[GetResponse], GetResponse], ...] = (
     RequestIdMiddleware,
     AccessLogMiddleware,
+    BodyRoomMiddleware,
 )
 ROUTES = "endpoints.serving_urls"
 LONGEST_PATH = 200

@@ -19,7 +19,7 @@ from endpoints.models import PredictionRequest
 from endpoints.models.prediction import PredictionRequestQuerySet
 
 PAGE_SIZE = 50
-LOOKED_THROUGH = 20_000
+LOOKED_THROUGH = 12_000
 OLDER, NEWER = "older", "newer"
 Load = Callable[[PredictionRequestQuerySet], PredictionRequestQuerySet]
 

@@ -16,6 +16,7 @@ MEANINGS = {
     "log_unavailable": "The log could not be written, and nothing is answered that is not logged.",
     "method_not_allowed": "The address was called with a method that it does not know.",
     "no_model": "No version could answer, or the endpoint was paused.",
+    "no_room": "Too many large bodies came at a time.",
     "not_allowed": "The caller is known, but may not ask this endpoint.",
     "not_authenticated": "The endpoint wants an API key, and none was sent.",
     "not_found": "They asked for a version or a status that the endpoint does not have.",

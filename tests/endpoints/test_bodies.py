@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import math
+import random
 import time
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,8 +18,10 @@ from django.test import RequestFactory
 from hypothesis import given
 from hypothesis import strategies as st
 
+from endpoints import bodies, large_bodies
 from endpoints.bodies import LARGEST_WITH_NAN, parse_json, read_body
-from endpoints.errors import InvalidJson, InvalidRequest, TooLarge, UnsupportedEncoding
+from endpoints.errors import InvalidJson, InvalidRequest, NoRoom, TooLarge, UnsupportedEncoding
+from endpoints.large_bodies import SMALL, Room
 
 LIMIT = 1_000
 
@@ -91,6 +96,74 @@ def test_it_refuses_an_encoding_that_it_does_not_read(encoding: str) -> None:
 def test_it_refuses_what_is_not_packed_as_it_says(packed: bytes) -> None:
     with pytest.raises(InvalidRequest, match="cannot be decompressed"):
         read_body(request(packed, "gzip"))
+
+
+@pytest.mark.parametrize("size", [SMALL - 1, SMALL, SMALL + 1, SMALL + 2, 10 * SMALL])
+@pytest.mark.parametrize("pack", [gzip.compress, zlib.compress, raw_deflate])
+def test_a_body_is_unpacked_whole(settings: Any, size: int, pack: Callable[[bytes], bytes]) -> None:
+    settings.RAISIN_MAX_BODY_BYTES = size
+    for body in (b"0" * size, random.Random(size).randbytes(size)):
+        asked = request(b"", "gzip" if pack is gzip.compress else "deflate")
+        asked._body = pack(body)
+        settings.RAISIN_MAX_BODY_BYTES = max(size, len(asked._body))
+        assert read_body(asked) == body
+
+
+@pytest.fixture
+def full_room(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Room:
+    settings.RAISIN_MAX_BODY_BYTES = 4 * SMALL
+    room = Room(2 * SMALL, most_waiting=0)
+    room.enter(2 * SMALL)
+    monkeypatch.setattr(bodies, "reading", room)
+    return room
+
+
+def begun(asked: HttpRequest) -> HttpRequest:
+    large_bodies.begin(asked)
+    return asked
+
+
+def test_a_large_body_without_room_is_refused_and_read_to_its_end(full_room: Room) -> None:
+    asked = begun(request(b"x" * (SMALL + 1)))
+    with pytest.raises(NoRoom):
+        read_body(asked)
+    assert asked.read() == b""
+    assert "_body" not in vars(asked)
+
+
+def test_a_small_body_is_read_though_there_is_no_room(full_room: Room) -> None:
+    assert len(read_body(begun(request(b"x" * SMALL)))) == SMALL
+
+
+def test_a_small_body_that_unpacks_to_a_large_one_needs_room(full_room: Room) -> None:
+    with pytest.raises(NoRoom):
+        read_body(begun(request(gzip.compress(b"0" * (SMALL + 1)), "gzip")))
+    assert read_body(begun(request(gzip.compress(b"0" * SMALL), "gzip"))) == b"0" * SMALL
+
+
+def test_a_body_of_unknown_length_needs_room_once_it_is_large(full_room: Room) -> None:
+    def chunked(body: bytes) -> HttpRequest:
+        asked = begun(request(b""))
+        asked.META |= {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked"}
+        asked.META["wsgi.input"] = io.BytesIO(body)
+        return asked
+
+    assert read_body(chunked(b"x" * SMALL)) == b"x" * SMALL
+    with pytest.raises(NoRoom):
+        read_body(chunked(b"x" * (SMALL + 1)))
+    full_room.leave(2 * SMALL)
+    assert read_body(chunked(b"x" * 2 * SMALL)) == b"x" * 2 * SMALL
+
+
+@pytest.mark.parametrize("container", [b"[]", b"{}"])
+def test_more_lists_and_objects_than_anybody_needs_are_not_made(
+    settings: Any, container: bytes
+) -> None:
+    settings.RAISIN_MAX_ROWS = settings.RAISIN_MAX_LABELS = 200
+    most = bodies.CONTAINERS_A_ROW * 200
+    assert len(parse_json(b"[" + b",".join([container] * (most - 1)) + b"]")) == most - 1
+    with pytest.raises(TooLarge, match=r"more than 20,000 lists and objects"):
+        parse_json(b"[" + b",".join([container] * most) + b"]")
 
 
 def test_nan_is_a_missing_value() -> None:
