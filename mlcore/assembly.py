@@ -5,6 +5,7 @@ It knows no solver: whoever fitted the estimator says what it thinks of rows it 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal, NamedTuple
 
 from mlcore.arrays import FloatArray
@@ -12,8 +13,9 @@ from mlcore.calibration import Calibration, Platt, calibrated, fit_isotonic, fit
 from mlcore.classifier import Classifier
 from mlcore.encoding import Encoder
 from mlcore.errors import DataError
+from mlcore.estimate import reference_performance
 from mlcore.estimators import Estimator
-from mlcore.preparation import Prepared
+from mlcore.preparation import Part, Prepared
 from mlcore.profile import build_profile
 from mlcore.thresholds import ThresholdSpec, best_threshold
 
@@ -62,7 +64,7 @@ def assemble(
     *,
     converged: bool,
 ) -> Classifier:
-    """The classifier of these parts, with the profile of the training rows."""
+    """The classifier of these parts; its profile has the training rows and what the others said."""
     columns = data.train.columns
     probabilities = estimator.probabilities(estimator.scores(encoder.transform(columns)))
     profile = build_profile(
@@ -70,8 +72,9 @@ def assemble(
         columns,
         probabilities=calibrated(probabilities, decision.calibration),
         threshold=decision.threshold,
+        labels=data.train.y,
     )
-    return Classifier(
+    classifier = Classifier(
         target=data.target,
         classes=data.classes,
         schema=data.schema,
@@ -82,3 +85,12 @@ def assemble(
         converged=converged,
         calibration=decision.calibration,
     )
+    return with_performance(classifier, data.validation)
+
+
+def with_performance(classifier: Classifier, unseen: Part) -> Classifier:
+    """The classifier whose profile keeps its performance on labelled rows it has not learnt from."""
+    found = reference_performance(
+        unseen.y, classifier.probabilities(unseen.columns), classifier.threshold
+    )
+    return replace(classifier, profile=replace(classifier.profile, performance=found))

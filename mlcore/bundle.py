@@ -4,7 +4,9 @@ A document says the lowest version of the format that can express it, so that ol
 reading whatever they can understand:
 
 * 1  two classes, logistic, not calibrated
-* 2  everything else; it adds family, unit, calibration and the forms of the arrays
+* 2  other classifiers; it adds family, unit, calibration and the forms of the arrays
+* 3  any of them with a profile in detail: order statistics, deciles and tails, and what the
+     holdout said
 
 Decoding mirrors encoding: the decoded classifier is described again and must match the document.
 """
@@ -27,12 +29,12 @@ from mlcore.encoding import Encoder
 from mlcore.errors import ArtifactError
 from mlcore.estimators import Estimator, Linear, Logistic, Softmax
 from mlcore.explain import coefficients
-from mlcore.profile import GRID, ColumnProfile, Profile
+from mlcore.profile import ColumnProfile, Profile
 from mlcore.schema import Schema
 from mlcore.trees import TreeEnsemble, TreeFamily
 
 FORMAT = "raisin-classifier"
-FORMAT_VERSIONS = (1, 2)
+FORMAT_VERSIONS = (1, 2, 3)
 
 _N_PROBES = 8
 _TREE_ARRAYS = ("feature", "threshold", "left", "right", "values", "roots")
@@ -87,6 +89,8 @@ def encode(classifier: Classifier, provenance: Provenance) -> tuple[bytes, bytes
 
 def format_version(classifier: Classifier) -> int:
     """The lowest version that can express the classifier."""
+    if classifier.profile.is_detailed:
+        return 3
     plain = isinstance(classifier.estimator, Logistic) and classifier.calibration is None
     return 1 if plain else 2
 
@@ -123,7 +127,7 @@ def _about_classifier(classifier: Classifier) -> dict[str, Any]:
 
 
 def _extras(classifier: Classifier) -> dict[str, Any]:
-    """What version 2 adds."""
+    """What versions from 2 on add."""
     calibration, arrays = classifier.calibration, _arrays(classifier)
     return {
         "family": classifier.estimator.family,
@@ -250,7 +254,7 @@ def probe_rows(classifier: Classifier, count: int = _N_PROBES) -> list[list[floa
 def _probe(profile: ColumnProfile, number: int, position: int) -> float | str | None:
     if profile.kind == "category":
         return profile.counts[(number + position) % len(profile.counts)][0]
-    return profile.quantiles[(3 + 13 * number + 29 * position) % len(GRID)]
+    return profile.quantile((3 + 13 * number + 29 * position) % 101 / 100)
 
 
 def probe_answers(

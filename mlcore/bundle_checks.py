@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from mlcore.canonical import require
 from mlcore.classifier import Classifier
-from mlcore.profile import GRID, SCORE_BINS, ColumnProfile, Profile, ScoreProfile
+from mlcore.profile import (
+    FEW_STEPS,
+    SCORE_BINS,
+    STEPS,
+    Bins,
+    ColumnProfile,
+    Profile,
+    ScoreProfile,
+    Tails,
+)
 from mlcore.schema import Column, Schema
 
 
@@ -35,17 +45,24 @@ def check_classifier(classifier: Classifier) -> None:
     in_range = threshold is None or (is_number(threshold) and 0 <= threshold <= 1)
     require(in_range, "the threshold is not in [0, 1]")
     require(isinstance(classifier.converged, bool), "converged is not true or false")
-    _check_profile(classifier.profile, classifier.schema)
-    require(_scores_fit(classifier.profile.scores, classes), "the profile does not fit the classes")
+    _check_profile(classifier.profile, classifier.schema, len(classes))
+    fits = _scores_fit(classifier.profile.scores, classes) and _performance_fits(classifier)
+    require(fits, "the profile does not fit the classes")
 
 
-def _check_profile(profile: Profile, schema: Schema) -> None:
-    scores = profile.scores
+def _check_profile(profile: Profile, schema: Schema, n_classes: int) -> None:
+    scores, labels = profile.scores, profile.class_counts
+    summary = (scores.mean, scores.sd)
     require(
         len(profile.columns) == len(schema.columns)
-        and all(map(_fits, profile.columns, schema.columns))
-        and (len(scores.quantiles), len(scores.histogram)) == (len(GRID), SCORE_BINS)
-        and are_numbers((profile.n_rows, *scores.quantiles, *scores.histogram)),
+        and is_number(profile.n_rows)
+        and all(_fits(*pair, profile) for pair in zip(profile.columns, schema.columns, strict=True))
+        and len(scores.histogram) == SCORE_BINS
+        and are_numbers(scores.histogram)
+        and (are_numbers(summary) if profile.is_detailed else summary == (None, None))
+        and _is_shape(scores, profile.n_rows)
+        and (labels == () or (len(labels) == n_classes and are_counts(labels)))
+        and (profile.is_detailed or labels == ()),
         "the profile does not fit the features",
     )
 
@@ -57,15 +74,62 @@ def _scores_fit(scores: ScoreProfile, classes: tuple[str, ...]) -> bool:
     return scores.positive_rate is None and len(rates) == len(classes) and are_numbers(rates)
 
 
-def _fits(profile: ColumnProfile, column: Column) -> bool:
+def _performance_fits(classifier: Classifier) -> bool:
+    """What a holdout said is of as many classes, and beside a profile in detail."""
+    performance = classifier.profile.performance
+    if performance is None:
+        return True
+    same_kind = (performance.threshold is None) == (classifier.threshold is None)
+    return same_kind and classifier.profile.is_detailed
+
+
+def _fits(profile: ColumnProfile, column: Column, whole: Profile) -> bool:
     if (profile.name, profile.kind) != (column.name, column.kind):
         return False
     if profile.kind == "category":
         counts = [count for _, count in profile.counts]
         levels = tuple(level for level, _ in profile.counts)
-        return levels == column.levels and are_numbers((profile.missing, *counts))
+        no_shape = profile.deciles is None and profile.tails is None
+        return levels == column.levels and no_shape and are_numbers((profile.missing, *counts))
     summary = (profile.missing, profile.mean, profile.sd, profile.minimum, profile.maximum)
-    return len(profile.quantiles) == len(GRID) and are_numbers((*summary, *profile.quantiles))
+    return (
+        are_numbers(summary)
+        and (profile.deciles is not None) == whole.is_detailed
+        and _is_shape(profile, whole.n_rows - profile.missing)
+    )
+
+
+def _is_shape(part: ColumnProfile | ScoreProfile, n: int) -> bool:
+    """Whether quantiles, deciles and tails belong together and to n values."""
+    quantiles, deciles, tails = part.quantiles, part.deciles, part.tails
+    if not (len(quantiles) in (STEPS + 1, FEW_STEPS + 1) and are_numbers(quantiles)):
+        return False
+    if deciles is None or tails is None:
+        return deciles is None and tails is None and len(quantiles) == FEW_STEPS + 1
+    ordered = all(before <= after for before, after in pairwise(quantiles))
+    return ordered and _are_bins(deciles, quantiles, n) and _are_tails(tails, n)
+
+
+def _are_bins(bins: Bins, quantiles: Sequence[float], n: int) -> bool:
+    return (
+        len(bins.counts) == len(bins.edges) + 1 > 1
+        and are_numbers(bins.edges)
+        and all(before < after for before, after in pairwise(bins.edges))
+        and set(bins.edges) <= set(quantiles)
+        and are_counts(bins.counts)
+        and sum(bins.counts) == n
+    )
+
+
+def _are_tails(tails: Tails, n: int) -> bool:
+    counts = (tails.below, tails.above)
+    return (
+        are_counts(counts) and sum(counts) <= n and are_numbers((tails.below_sum, tails.above_sum))
+    )
+
+
+def are_counts(values: Iterable[object]) -> bool:
+    return all(type(value) is int and value >= 0 for value in values)
 
 
 def are_numbers(values: Iterable[object]) -> bool:

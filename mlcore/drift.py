@@ -1,158 +1,264 @@
-"""How far live values have moved from the training profile, column by column; knows no log.
+"""How far live rows have moved from the training profile, feature by feature; knows no log or time.
 
-The population stability index compares shares in bins:
-
-    PSI = sum_b (p_b - q_b) ln(p_b / q_b)
-
-with p_b of the training rows and q_b of the live ones, each (count + 1/2) / (N + B/2). Numbers fall
-into bins between the training deciles, categories into one bin a level; missing values and levels
-that the training did not know have bins of their own. By habit 0.1 is worth a look and 0.25 is a shift.
-
-Few rows differ by chance: rows like the training's give about (1/n + 1/m) chi-square of B - 1
-degrees (Yurdakul and Naranjo 2020), on average 0.06 for 720 and 200 rows in ten bins. So a
-report carries the p value too.
+A feature has drifted when two keys agree. The effect is large enough to matter: a number's
+Wasserstein distance in sd, a category's Jensen-Shannon distance. And the evidence is beyond chance:
+p values corrected for looking at many features. Evidence without an effect, or an effect with some
+evidence, makes drift possible, no more. A distance alone cries wolf over 50 rows, a p value alone over
+50,000.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mlcore.arrays import FloatArray, floats
+from mlcore.distances import adjusted
 from mlcore.errors import DataError
-from mlcore.profile import ColumnProfile
-from mlcore.special import chi_square_sf
+from mlcore.measures import DriftRule, Measured, measure_counts, measure_number
+from mlcore.profile import Profile
+from mlcore.results import Result, Verdict, finite, worst
+from mlcore.window import Window
 
-_DECILES = np.arange(10, 100, 10)
-"""Places in the profile's grid of percents."""
+__all__ = ["DriftReport", "DriftRule", "FeatureDrift", "measure"]
+
+Kind = Literal["number", "category", "score", "prediction", "label"]
+
+
+@dataclass(frozen=True)
+class FeatureDrift:
+    """One feature, or the scores, predictions or labels; ``results`` are its single measures.
+
+    ``effect`` is held against ``threshold``, ``p_adjusted`` against the rule's alpha. ``n_ref`` and
+    ``n_cur`` are rows with a value, of categories all rows: there a missing value is a level.
+    ``missing`` and ``unseen`` (values of no known level) are live rows.
+    """
+
+    name: str
+    kind: Kind
+    verdict: Verdict
+    effect: float | None
+    threshold: float
+    p_value: float | None
+    p_adjusted: float | None
+    n_ref: int
+    n_cur: int
+    missing: int
+    unseen: int
+    results: tuple[Result, ...]
+
+    @property
+    def drifted(self) -> bool:
+        return self.verdict == "drift"
+
+    def result(self, name: str) -> Result | None:
+        """The measure of this name; None where the feature has none such."""
+        return next((found for found in self.results if found.name == name), None)
+
+    def to_dict(self) -> dict[str, Any]:
+        data = {key: finite(value) for key, value in vars(self).items()}
+        return data | {
+            "drifted": self.drifted,
+            "results": [found.to_dict() for found in self.results],
+        }
 
 
 @dataclass(frozen=True)
 class DriftReport:
-    """One column: PSI of ``rows`` live values, its p value by chance, and what training never saw.
+    """All features, and apart from them the ``outputs``: scores, predictions and labels.
 
-    ``missing`` and ``unseen`` (values of no known level) are counts of live rows.
+    ``drift_score`` is the mean absolute shift of the number features' means in sd; the verdict
+    is the gravest of the features'. Outputs do not enter it: a model scores the rows that it was
+    trained on otherwise than others.
     """
 
-    name: str
-    psi: float
-    p_value: float
-    rows: int
-    missing: int = 0
-    unseen: int = 0
+    n_ref: int
+    n_cur: int
+    verdict: Verdict
+    drift_score: float | None
+    share_drifted: float | None
+    drifted: tuple[str, ...]
+    possible: tuple[str, ...]
+    features: tuple[FeatureDrift, ...]
+    outputs: tuple[FeatureDrift, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        data = {key: finite(value) for key, value in vars(self).items()}
+        return data | {
+            "drifted": list(self.drifted),
+            "possible": list(self.possible),
+            "features": [found.to_dict() for found in self.features],
+            "outputs": [found.to_dict() for found in self.outputs],
+        }
 
 
-def psi(reference: ArrayLike, current: ArrayLike) -> float:
-    """The index of two vectors of counts over the same bins, smoothed by half a row a bin.
+def measure(
+    profile: Profile,
+    window: Window,
+    rule: DriftRule | None = None,
+    *,
+    labels: ArrayLike | None = None,
+) -> DriftReport:
+    """Hold a window of live rows against the training; ``labels`` (K,) are counts of true classes.
 
-    Raises DataError for counts of different lengths or below 0, or without any row.
+    Raises DataError for a window of another profile and for labels of another number of classes.
 
-    >>> live = [97, 51, 67, 55, 60, 67, 63, 82, 98, 160]
-    >>> round(psi([100] * 10, live), 10)
-    0.1226289554
+    >>> from mlcore.profile import build_profile
+    >>> from mlcore.schema import Column, Schema
+    >>> schema = Schema((Column("a", "number"),))
+    >>> rows = schema.read([[float(k % 50)] for k in range(200)])
+    >>> profile = build_profile(schema, rows, probabilities=np.full(200, 0.5), threshold=0.5)
+    >>> window = Window.empty(profile)
+    >>> window.add(np.array([[float(k % 50) + 20] for k in range(100)]))
+    >>> report = measure(profile, window)
+    >>> report.verdict, report.drifted, round(report.drift_score, 3)
+    ('drift', ('a',), 1.386)
     """
-    before, now = _shares(reference), _shares(current)
-    if before.shape != now.shape:
-        raise DataError(f"{len(before)} bins cannot be compared with {len(now)}")
-    return float(np.sum((before - now) * np.log(before / now)))
+    rule = rule or DriftRule()
+    if window.layout.profile is not profile and window.layout.profile != profile:
+        raise DataError("the window was counted against another profile")
+    features = _judged([_feature(window, k, rule) for k in range(len(profile.columns))], rule)
+    outputs = _judged(_outputs(profile, window, rule, labels), rule)
+    shifts = [found for feature in features if (found := feature.result("z_shift"))]
+    sizes = [
+        found.value for found in shifts if found.value is not None and np.isfinite(found.value)
+    ]
+    drifted = tuple(feature.name for feature in features if feature.verdict == "drift")
+    return DriftReport(
+        n_ref=profile.n_rows,
+        n_cur=window.n_rows,
+        verdict=worst([feature.verdict for feature in features]),
+        drift_score=float(np.mean(sizes)) if sizes else None,
+        share_drifted=len(drifted) / len(features) if features else None,
+        drifted=drifted,
+        possible=tuple(feature.name for feature in features if feature.verdict == "possible"),
+        features=features,
+        outputs=outputs,
+    )
 
 
-def psi_p_value(value: float, n: float, m: float, bins: int) -> float:
-    """The chance that m rows drawn like the n of the training have at least this index.
+def label_drift(
+    profile: Profile, labels: ArrayLike, rule: DriftRule | None = None
+) -> FeatureDrift | None:
+    """Hold counts of true classes (K,) against the training's: labels come later than their rows.
 
-    >>> round(psi_p_value(0.0380677, 1000, 800, 10), 4)
-    0.05
+    None without labels, and where the training's are not known. Raises DataError for another
+    number of classes.
+
+    >>> from mlcore.profile import Profile, ScoreProfile
+    >>> scores = ScoreProfile((0.5,), (1,), 0.5)
+    >>> found = label_drift(Profile(1000, (), scores, class_counts=(500, 500)), [150, 50])
+    >>> found.verdict, round(found.effect, 3)
+    ('drift', 0.221)
     """
-    if bins < 2:
-        return 1.0
-    return chi_square_sf(max(value, 0.0) / (1 / n + 1 / m), bins - 1)
+    rule = rule or DriftRule()
+    judged = _judged(_labels(profile, labels, rule), rule)
+    return judged[0] if judged else None
 
 
-def adjusted(p_values: Sequence[float]) -> list[float]:
-    """p values corrected for being many (Benjamini and Hochberg 1995), in the order given.
+def _feature(window: Window, place: int, rule: DriftRule) -> Measured:
+    column, grid = window.layout.columns[place], window.layout.grids[place]
+    if grid is not None:
+        return measure_number(column, grid, window.number(place), rule)
+    found = window.category(place)
+    reference = [*(count for _, count in column.counts), 0, column.missing]
+    current = [*found.counts.tolist(), found.unseen, found.missing]
+    measured = measure_counts(column.name, "category", reference, current, rule)
+    return replace(measured, missing=found.missing, unseen=found.unseen)
 
-    >>> [round(p, 3) for p in adjusted([0.001, 0.008, 0.039, 0.041, 0.042, 0.06, 0.074])]
-    [0.007, 0.028, 0.059, 0.059, 0.059, 0.07, 0.074]
-    """
-    order = sorted(range(len(p_values)), key=p_values.__getitem__)
-    found = list(p_values)
-    least = 1.0
-    for rank in range(len(order), 0, -1):
-        place = order[rank - 1]
-        least = min(least, p_values[place] * len(order) / rank)
-        found[place] = least
+
+def _outputs(
+    profile: Profile, window: Window, rule: DriftRule, labels: ArrayLike | None
+) -> list[Measured]:
+    found = []
+    score = _feature(window, len(profile.columns), rule)
+    if score.n_cur:
+        found.append(replace(score, kind="score"))
+    if window.predicted.sum():
+        before = np.round(np.array(profile.scores.predicted_rates) * profile.n_rows)
+        found.append(measure_counts("prediction", "prediction", before, window.predicted, rule))
+    if labels is not None:
+        found += _labels(profile, labels, rule)
     return found
 
 
-def column_drift(profile: ColumnProfile, values: Sequence[Any], *, n_rows: int) -> DriftReport:
-    """How far live values, None where missing, are from one of the profile's columns.
-
-    ``n_rows`` is how many rows the profile rests on. A value of another kind than the column's is
-    counted as unseen. Raises DataError for no values.
-
-    >>> column = ColumnProfile("colour", "category", 0, counts=(("dark", 60), ("red", 40)))
-    >>> report = column_drift(column, ["dark"] * 50 + ["pink"] * 50, n_rows=100)
-    >>> round(report.psi, 2), report.unseen, report.p_value < 0.001
-    (4.02, 50, True)
-    """
-    if not values:
-        raise DataError(f"there are no rows to compare with the profile of {profile.name}")
-    present = [value for value in values if value is not None]
-    binned = _number_bins if profile.kind == "number" else _category_bins
-    reference, current, unseen = binned(profile, present, n_rows - profile.missing)
-    missing = len(values) - len(present)
-    before = np.append(reference, (0, profile.missing))
-    now = np.append(current, (unseen, missing))
-    filled = before + now > 0  # what neither side has tells nothing
-    before, now = before[filled], now[filled]
-    value = psi(before, now)
-    chance = psi_p_value(value, n_rows, len(values), len(before))
-    return DriftReport(profile.name, value, chance, len(values), missing, unseen)
+def _labels(profile: Profile, labels: ArrayLike, rule: DriftRule) -> list[Measured]:
+    """Nothing where no row has a label, or the training's labels are not known."""
+    before, now = profile.class_counts, np.asarray(labels, np.float64)
+    if before and now.shape != (len(before),):
+        raise DataError(f"labels must be counts of {len(before)} classes")
+    return [measure_counts("label", "label", before, now, rule)] if before and now.sum() else []
 
 
-_Binned = tuple[FloatArray, FloatArray, int]
-"""Counts of the training, counts of the live values, and how many of those fit no bin."""
+def _judged(measured: Sequence[Measured], rule: DriftRule) -> tuple[FeatureDrift, ...]:
+    """The features with p values corrected within each measure, and their verdicts."""
+    evidence = _corrected([found.p_value for found in measured])
+    by_measure: dict[str, list[float | None]] = {}
+    for name in {result.name for found in measured for result in found.results}:
+        by_measure[name] = _corrected([_p_value(found, name) for found in measured])
+    return tuple(
+        FeatureDrift(
+            name=found.name,
+            kind=found.kind,
+            verdict=_two_keys(found.effect, found.threshold, p, rule)
+            if found.n_cur >= rule.min_rows
+            else "insufficient_data",
+            effect=found.effect,
+            threshold=found.threshold,
+            p_value=found.p_value,
+            p_adjusted=p,
+            n_ref=found.n_ref,
+            n_cur=found.n_cur,
+            missing=found.missing,
+            unseen=found.unseen,
+            results=tuple(
+                _with_verdict(result, by_measure[result.name][place], found.n_cur, rule)
+                for result in found.results
+            ),
+        )
+        for place, (found, p) in enumerate(zip(measured, evidence, strict=True))
+    )
 
 
-def _number_bins(profile: ColumnProfile, present: Sequence[Any], n: int) -> _Binned:
-    numbers = np.array([value for value in present if isinstance(value, int | float)], np.float64)
-    edges, shares = _decile_bins(np.array(profile.quantiles))
-    place = np.searchsorted(edges, numbers, side="left")
-    current = np.bincount(place, minlength=len(shares)).astype(np.float64)
-    return shares * n, current, len(present) - len(numbers)
+def _two_keys(effect: float | None, threshold: float, p: float | None, rule: DriftRule) -> Verdict:
+    chance = 1.0 if p is None else p
+    if effect is None or effect < threshold:
+        return "possible" if chance < rule.alpha else "no_drift"
+    if chance < rule.alpha:
+        return "drift"
+    return "possible" if chance < rule.possible_alpha else "no_drift"
 
 
-def _decile_bins(grid: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Edges, each the last value of its bin, and the training's share in each bin.
-
-    Columns of few values repeat their deciles: a bin is then one value, and what lies below the
-    smallest gets a bin of its own. Where the grid steps from one such value to the next it has
-    interpolated a number between them that no row has; the value before the step is the edge.
-    """
-    level = grid[_DECILES - 1] == grid[_DECILES - 2]
-    edges = np.unique(np.where(level, grid[_DECILES - 1], grid[_DECILES]))
-    if edges[0] == grid[0]:
-        edges = np.insert(edges, 0, np.nextafter(grid[0], -np.inf))
-    up_to = np.searchsorted(grid, edges, side="right") - 1
-    reached = np.concatenate(([0.0], np.maximum(up_to, 0) / (len(grid) - 1), [1.0]))
-    return edges, np.diff(reached)
+def _corrected(p_values: list[float | None]) -> list[float | None]:
+    known = iter(adjusted([p for p in p_values if p is not None]))
+    return [None if p is None else next(known) for p in p_values]
 
 
-def _category_bins(profile: ColumnProfile, present: Sequence[Any], _: int) -> _Binned:
-    places = {level: place for place, (level, _) in enumerate(profile.counts)}
-    known = [places[value] for value in present if value in places]
-    current = np.bincount(np.array(known, np.int64), minlength=len(places)).astype(np.float64)
-    reference = np.array([count for _, count in profile.counts], np.float64)
-    return reference, current, len(present) - len(known)
+def _p_value(found: Measured, name: str) -> float | None:
+    return next((result.p_value for result in found.results if result.name == name), None)
 
 
-def _shares(counts: ArrayLike) -> FloatArray:
-    found = floats(counts, "counts")
-    if found.ndim != 1 or not (found >= 0).all() or not 0 < found.sum() < np.inf:
-        raise DataError("an index of shift needs counts of 0 or more, and at least one row")
-    shares: FloatArray = (found + 0.5) / (found.sum() + 0.5 * len(found))
-    return shares
+def _with_verdict(result: Result, p: float | None, n_cur: int, rule: DriftRule) -> Result:
+    """A measure's own verdict: a distance or a p value alone, z by both keys, PSI by its habits."""
+    chance = 1.0 if p is None else p
+    if result.direction == "below":
+        result = replace(result, value=p)
+        verdict: Verdict = "drift" if chance < rule.alpha else "no_drift"
+    elif result.name == "psi":
+        verdict = _by_habit(result.value or 0.0, chance, rule)
+    elif result.name == "z_shift" and p is not None:
+        verdict = _two_keys(result.value, result.threshold, p, rule)
+    else:
+        verdict = "drift" if (result.value or 0.0) >= result.threshold else "no_drift"
+    enough = n_cur >= rule.min_rows
+    return replace(result, p_adjusted=p, verdict=verdict if enough else "insufficient_data")
+
+
+def _by_habit(index: float, p: float, rule: DriftRule) -> Verdict:
+    """What rows like the training's reach by chance is no shift, however large the index."""
+    if index < rule.psi_watch or p >= rule.alpha:
+        return "no_drift"
+    return "drift" if index >= rule.psi_shift else "possible"

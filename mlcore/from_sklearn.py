@@ -17,11 +17,12 @@ import numpy as np
 
 from mlcore.arrays import FloatArray
 from mlcore.artifact import save_classifier
+from mlcore.assembly import with_performance
 from mlcore.bundle import Provenance, running_versions
 from mlcore.classifier import Classifier
 from mlcore.errors import DataError, listed
-from mlcore.evaluation import evaluate
-from mlcore.features import feature_names, infer_classes
+from mlcore.evaluation import evaluate, labelled
+from mlcore.features import feature_names, infer_classes, read_target
 from mlcore.profile import build_profile
 from mlcore.sklearn_check import answers_of, require_equal
 from mlcore.sklearn_layout import Layout
@@ -100,9 +101,10 @@ def classifier_from_sklearn(
     exact = estimator_of(final, Wiring(layout.slots, layout.n_slots, order), place)
     read = layout.read(table)
     estimator, encoder = centred(exact, layout.encoder, read)
-    probabilities = estimator.probabilities(estimator.scores(encoder.transform(read)))
-    _check(model, table, layout, probabilities[:, np.argsort(order)])
+    p = estimator.probabilities(estimator.scores(encoder.transform(read)))
+    _check(model, table, layout, p[:, np.argsort(order)])
     cut = _threshold(threshold, classes)
+    y = read_target(table, target=target, classes=classes)
     return Classifier(
         target=target,
         classes=classes,
@@ -110,7 +112,7 @@ def classifier_from_sklearn(
         encoder=encoder,
         estimator=estimator,
         threshold=cut,
-        profile=build_profile(layout.schema, read, probabilities=probabilities, threshold=cut),
+        profile=build_profile(layout.schema, read, probabilities=p, threshold=cut, labels=y),
         converged=converged(final),
     )
 
@@ -127,7 +129,8 @@ def bundle_from_sklearn(
 
     ``path`` is one file to hand over if it ends in .zip, else a directory of three files.
     The metrics of ``table`` go into the bundle as those of training; ``validation``, rows the
-    model has not seen, gives the others, which stay empty without it.
+    model has not seen, gives the others, which stay empty without it, and the performance from
+    which estimates without labels start.
 
     >>> from tempfile import mkdtemp
     >>> from mlcore import load, synthetic_raisin
@@ -146,6 +149,8 @@ def bundle_from_sklearn(
     ('Kecimen', 'Besni')
     """
     classifier = classifier_from_sklearn(model, table, **conversion)
+    if validation is not None:
+        classifier = with_performance(classifier, labelled(classifier, validation))
     provenance = provenance_of(model, classifier, table, validation=validation)
     return save_classifier(classifier, provenance, path)
 

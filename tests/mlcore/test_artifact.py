@@ -84,7 +84,7 @@ def test_the_description_tells_the_whole_story(trained: TrainingResult, tmp_path
     sha256 = save(trained, tmp_path / "v1")
     about = describe(tmp_path / "v1", sha256=sha256)
     assert about["format"] == "raisin-classifier"
-    assert about["format_version"] == 1
+    assert about["format_version"] == 3
     assert about["classes"] == ["Kecimen", "Besni"]
     assert [feature["name"] for feature in about["features"]] == list(
         trained.classifier.schema.names

@@ -168,6 +168,7 @@ def test_resealed_damage_to_the_weights_is_found(bundle: Path, data: st.DataObje
     [
         ("format", "pickle"),
         ("format_version", 2),
+        ("format_version", 4),
         ("format_version", ...),
         ("extra", 1),
         ("target", 5),
@@ -203,6 +204,24 @@ def test_resealed_damage_to_the_weights_is_found(bundle: Path, data: st.DataObje
         ("profile.n_rows", "720"),
         ("profile.columns", []),
         ("profile.columns.0.quantiles", [1.0]),
+        ("profile.columns.0.quantiles.500", 1e9),
+        ("profile.columns.0.deciles", ...),
+        ("profile.columns.0.deciles.counts", [1] * 3),
+        ("profile.columns.0.deciles.counts.0", -1),
+        ("profile.columns.0.deciles.counts.0", 1.5),
+        ("profile.columns.0.deciles.edges.0", 1e9),
+        ("profile.columns.0.deciles.edges.0", None),
+        ("profile.columns.0.deciles.extra", 1),
+        ("profile.columns.0.tails", ...),
+        ("profile.columns.0.tails.below", -1),
+        ("profile.columns.0.tails.above", 10**6),
+        ("profile.columns.0.tails.above_sum", "much"),
+        ("profile.columns.2.deciles", {"edges": [1.0], "counts": [1, 1]}),
+        ("profile.class_counts", [1]),
+        ("profile.class_counts", [1, "2"]),
+        ("profile.scores.deciles", ...),
+        ("profile.scores.mean", None),
+        ("profile.scores.sd", "small"),
         ("profile.columns.0.mean", None),
         ("profile.columns.0.name", "x"),
         ("profile.columns.2.counts", []),
@@ -218,6 +237,15 @@ def test_resealed_damage_to_the_weights_is_found(bundle: Path, data: st.DataObje
 def test_it_refuses_a_forged_description(bundle: Path, path: str, value: Any) -> None:
     change(bundle, path, value)
     assert_refused(bundle)
+
+
+def test_it_refuses_a_profile_of_values_that_cannot_be_scored(bundle: Path) -> None:
+    model = json.loads((bundle / "model.json").read_bytes())
+    quantiles = model["profile"]["columns"][0]["quantiles"]
+    beyond = len(quantiles) // 11
+    change(bundle, "profile.columns.0.quantiles", [*quantiles[:-beyond], *[1e200] * beyond])
+    with pytest.raises(ArtifactError, match="the profile holds values that cannot be scored"):
+        load(bundle)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,6 @@ from mlcore.estimators import Estimator, Logistic
 from mlcore.rowscoring import RowReport, RowScorer, row_scorer
 from tests.mlcore.classifiers import (
     MIXED,
-    Squared,
     classifier,
     logistic,
     provenance,
@@ -78,7 +77,7 @@ def test_a_calibration_is_kept(tmp_path: Path) -> None:
         rows = some_rows(MIXED)
         assert loaded.score(rows).positive.tolist() == original.score(rows).positive.tolist()
         assert smoke_test(tmp_path / kind).largest_difference == 0.0
-        assert describe(tmp_path / kind)["format_version"] == 2
+        assert describe(tmp_path / kind)["format_version"] == 3
         change(tmp_path / kind, "calibration", {"kind": "magic"})
         with pytest.raises(ArtifactError):
             load(tmp_path / kind)
@@ -113,23 +112,25 @@ class TestVersionOne:
         assert canonical_json(document) == (OLD / name / "model.json").read_bytes()
         assert weights == (OLD / name / "weights.npz").read_bytes()
 
-    def test_a_plain_classifier_says_version_one(self, trained: TrainingResult) -> None:
-        model, _ = encode(trained.classifier, trained.provenance)
-        document = json.loads(model)
-        assert document["format_version"] == 1
-        assert document.keys() == describe(OLD / "grains").keys()
+    def test_can_be_calibrated_and_are_of_version_two_then(self, tmp_path: Path) -> None:
+        platt = calibration.fit_platt([0, 1, 0, 1], [0.1, 0.2, 0.8, 0.9])
+        calibrated = replace(load(OLD / "grains"), calibration=platt)
+        save_classifier(calibrated, provenance(), tmp_path / "v2")
+        assert describe(tmp_path / "v2")["format_version"] == 2
+        assert load(tmp_path / "v2").profile == calibrated.profile
+        assert smoke_test(tmp_path / "v2").largest_difference == 0.0
 
-    def test_everything_else_says_version_two(self) -> None:
-        calibrated = replace(made(logistic(5)), calibration=Squared())
-        assert format_version(calibrated) == 2
-        assert {format_version(made(estimator)) for estimator in NEW.values()} == {2}
+
+def test_a_profile_in_detail_says_version_three(trained: TrainingResult) -> None:
+    assert format_version(trained.classifier) == 3
+    assert {format_version(made(estimator)) for estimator in NEW.values()} == {3}
 
 
 def test_the_description_of_three_classes(tmp_path: Path) -> None:
     original = made(softmax(5))
     save_classifier(original, provenance(), tmp_path / "v1")
     about = describe(tmp_path / "v1")
-    assert (about["format_version"], about["family"], about["unit"]) == (2, "softmax", "log_odds")
+    assert (about["format_version"], about["family"], about["unit"]) == (3, "softmax", "log_odds")
     assert about["classes"] == ["Besni", "Kecimen", "Rumi"]
     assert about["threshold"] is about["calibration"] is None
     assert about["arrays"]["weights"] == {"type": "<f8", "shape": [3, 5]}
@@ -144,7 +145,8 @@ def test_the_description_of_three_classes(tmp_path: Path) -> None:
     ("path", "value"),
     [
         ("format_version", 1),
-        ("format_version", 3),
+        ("format_version", 2),
+        ("format_version", 4),
         ("format_version", True),
         ("family", "logistic"),
         ("family", "pickle"),

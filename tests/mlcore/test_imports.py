@@ -3,6 +3,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -70,19 +71,21 @@ def test_names_can_be_completed_before_they_are_loaded() -> None:
     assert {*mlcore.__all__} <= {*dir(mlcore)}
 
 
-def importers_of(names: set[str]) -> set[str]:
-    """The modules of mlcore that import one of these, wherever in their text."""
-    found = set()
+@cache
+def imports() -> dict[str, set[str]]:
+    """What each module of mlcore imports, wherever in its text."""
+    found = {}
     for path in Path(str(mlcore.__file__)).parent.glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            imported = (
-                {alias.name for alias in node.names} if isinstance(node, ast.Import) else set()
-            )
-            if isinstance(node, ast.ImportFrom):
-                imported = {str(node.module)}
-            if imported & names:
-                found.add(path.stem)
+        nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
+        whole = [node for node in nodes if isinstance(node, ast.Import)]
+        parts = [node for node in nodes if isinstance(node, ast.ImportFrom)]
+        names = {alias.name for node in whole for alias in node.names}
+        found[path.stem] = names | {str(node.module) for node in parts}
     return found
+
+
+def importers_of(names: set[str]) -> set[str]:
+    return {module for module, imported in imports().items() if imported & names}
 
 
 def test_few_modules_touch_files() -> None:

@@ -15,9 +15,11 @@ from mlcore.special import (
     critical_value,
     gamma_p,
     gamma_q,
+    kolmogorov_sf,
     normal_cdf,
     normal_quantile,
     normal_sf,
+    student_t_two_sided,
     two_sided,
 )
 
@@ -128,3 +130,42 @@ def test_an_interval_holds_what_its_level_says(level: float) -> None:
 def test_a_level_lies_between_0_and_1(level: float) -> None:
     with pytest.raises(DataError, match="level must lie between 0 and 1"):
         critical_value(level)
+
+
+@pytest.mark.parametrize("x", [0.0, 0.01, *np.linspace(0.03, 3.0, 100).tolist(), 5.0, 12.0, 18.9])
+def test_kolmogorovs_tail_agrees_with_scipy(x: float) -> None:
+    expected = float(scipy_special.kolmogorov(x))
+    assert kolmogorov_sf(x) == pytest.approx(expected, rel=1e-12, abs=1e-15)
+
+
+def test_both_of_kolmogorovs_series_meet() -> None:
+    below, above = kolmogorov_sf(math.nextafter(1.0, 0.0)), kolmogorov_sf(1.0)
+    assert below == pytest.approx(above, rel=1e-14)
+    assert (kolmogorov_sf(-1.0), kolmogorov_sf(math.inf)) == (1.0, 0.0)
+    with pytest.raises(DataError, match="got nan"):
+        kolmogorov_sf(math.nan)
+
+
+@pytest.mark.parametrize(
+    "df", [0.7, 1, 2, 3.7, 10, 39, 41, 100, 1598.3, 1e4, 1e5, 9.9e5, 1.1e6, 1e8]
+)
+def test_students_tail_agrees_with_scipy(df: float) -> None:
+    for t in (1e-3, 0.1, 0.5, 1.0, 1.7, 2.0, 3.0, 4.862350178654064, 8.0, 20.0):
+        expected = 2 * float(scipy_special.stdtr(df, -t))
+        assert student_t_two_sided(t, df) == pytest.approx(expected, rel=2e-9, abs=1e-300)
+        assert student_t_two_sided(-t, df) == student_t_two_sided(t, df)
+
+
+def test_students_tail_in_closed_form() -> None:
+    for t in (1e-8, 0.3, 2.0, 1e5):
+        assert student_t_two_sided(t, 1) == pytest.approx(1 - 2 / math.pi * math.atan(t), abs=1e-15)
+        assert student_t_two_sided(t, 2) == pytest.approx(1 - t / math.sqrt(2 + t * t), abs=1e-15)
+    assert student_t_two_sided(0.0, 5) == 1.0
+    assert student_t_two_sided(math.inf, 5) == 0.0
+    assert student_t_two_sided(1.5, math.inf) == pytest.approx(two_sided(1.5), rel=1e-12)
+
+
+@pytest.mark.parametrize(("t", "df"), [(math.nan, 3.0), (1.0, 0.0), (1.0, -2.0), (1.0, math.nan)])
+def test_students_tail_refuses_what_it_is_not_defined_for(t: float, df: float) -> None:
+    with pytest.raises(DataError, match="Student's t needs"):
+        student_t_two_sided(t, df)

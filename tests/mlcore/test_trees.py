@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -247,11 +248,16 @@ def test_it_refuses_a_node_that_two_parents_share() -> None:
         stump(**shared)
 
 
+@cache
+def good_forest() -> TreeEnsemble:
+    return converted(fitted("random_forest", 2, 3, max_depth=3)[0])
+
+
 @settings(max_examples=200, deadline=None)
 @given(data=st.data())
 def test_whatever_it_accepts_ends_at_a_leaf(data: st.DataObject) -> None:
     """One number of a good forest is changed: it is refused, or every row still arrives."""
-    good = converted(fitted("random_forest", 2, 3, max_depth=3)[0])
+    good = good_forest()
     name = data.draw(st.sampled_from(["feature", "left", "right", "roots"]))
     changed = getattr(good, name).copy()
     place = data.draw(st.integers(0, len(changed) - 1))
