@@ -49,20 +49,19 @@ class Labels:
     """True labels for some of the requests, and the counts that belong to them."""
 
     classes: Sequence[str]
-    counted: Counter[tuple[int, int, Span, datetime]] = field(default_factory=Counter)
-    correct: Counter[tuple[int, int, Span, datetime]] = field(default_factory=Counter)
+    counted: Counter[tuple[int, int, Span, datetime, str, str]] = field(default_factory=Counter)
 
     def add(self, answered: Sequence[Answered], *, oldest_minute: datetime) -> None:
         rows = []
         for position, item in enumerate(answered[::LABELLED]):
             is_right = position % (WRONG // LABELLED) != 0
-            rows.append(self._label(item.entry, is_right))
+            label = self._label(item.entry, is_right)
+            rows.append(label)
             for span in Span:
                 if span is Span.HOUR or item.entry.created_at >= oldest_minute:
                     start = span.start(item.entry.created_at)
-                    key = item.entry.endpoint_id, item.number, span, start
-                    self.counted[key] += 1
-                    self.correct[key] += is_right
+                    place = item.entry.endpoint_id, item.number, span, start
+                    self.counted[*place, item.entry.label, label.label] += 1
         Feedback.objects.bulk_create(rows, batch_size=2_000)
 
     def _label(self, entry: Entry, is_right: bool) -> Feedback:
@@ -77,13 +76,13 @@ class Labels:
 
     def store(self) -> None:
         """Add to what the demo has counted."""
-        for (endpoint, number, span, start), labels in self.counted.items():
-            place = {"endpoint_id": endpoint, "number": number, "seconds": span, "start": start}
+        names = ("endpoint_id", "number", "seconds", "start", "predicted", "label")
+        for key, rows in self.counted.items():
+            place = dict(zip(names, key, strict=True))
             present = LabelCount.objects.filter(**place).first()
             if present is None:
-                present = LabelCount(**place, labels=0, correct=0)
-            present.labels += labels
-            present.correct += self.correct[endpoint, number, span, start]
+                present = LabelCount(**place, rows=0)
+            present.rows += rows
             present.save()
 
 

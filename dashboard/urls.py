@@ -6,8 +6,10 @@ from django.urls import path
 
 from dashboard.views import (
     account,
+    alerts,
     cards,
     compare,
+    drift,
     endpoint,
     home,
     predictions,
@@ -43,7 +45,11 @@ urlpatterns = [
     path(PREDICTIONS, predictions.predictions, name="predictions"),
     path(f"{PREDICTIONS}download/", predictions.download, name="predictions_csv"),
     path(f"{PREDICTIONS}<uuid:request_id>/", predictions.prediction, name="prediction"),
+    path(f"{ENDPOINT}drift/", drift.drift, name="drift"),
     path(f"{ENDPOINT}try/", try_.try_, name="try"),
+    path(f"{ENDPOINT}alerts/", alerts.endpoint_alerts, name="endpoint_alerts"),
+    path("alerts/", alerts.alerts, name="alerts"),
+    path("alerts/<int:alert_id>/", alerts.alert, name="alert"),
     path("runs/", runs.runs, name="runs"),
     path("runs/download/", runs.download, name="runs_csv"),
     path("runs/compare/", compare.compare, name="compare"),

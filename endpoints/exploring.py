@@ -64,6 +64,6 @@ def _feature(column: Column, profile: ColumnProfile) -> dict[str, Any]:
         "mean": profile.mean,
         "sd": profile.sd,
         "minimum": profile.minimum,
-        "median": profile.quantiles[MEDIAN] if profile.quantiles else None,
+        "median": profile.quantile(MEDIAN) if profile.quantiles else None,
         "maximum": profile.maximum,
     }

@@ -5,16 +5,27 @@ from __future__ import annotations
 from types import MappingProxyType
 
 _VIEWER = (
+    "view_alert",
+    "view_alertrule",
     "view_algorithmversion",
+    "view_driftreport",
     "view_endpoint",
     "view_evaluation",
     "view_event",
     "view_experiment",
     "view_feedback",
+    "view_monitor",
     "view_predictionrequest",
     "view_promotionrequest",
     "view_run",
     "view_statuschange",
+)
+_ALERTS = (
+    "add_alertrule",
+    "change_alert",
+    "change_alertrule",
+    "change_monitor",
+    "delete_alertrule",
 )
 
 ROLES = MappingProxyType(
@@ -22,6 +33,7 @@ ROLES = MappingProxyType(
         "viewer": _VIEWER,
         "scientist": (
             *_VIEWER,
+            *_ALERTS,
             "add_endpoint",
             "add_run",
             "manage_own_keys",
@@ -32,6 +44,7 @@ ROLES = MappingProxyType(
         ),
         "approver": (
             *_VIEWER,
+            *_ALERTS,
             "archive_version",
             "change_endpoint",
             "manage_own_keys",

@@ -5,8 +5,9 @@ It decides nothing and counts nothing. A key sees the endpoints that it may read
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import accumulate, chain
+from types import MappingProxyType
 from typing import TypeVar
 
 from django.conf import settings
@@ -24,10 +25,20 @@ from endpoints.protocols.view import protocol
 from endpoints.services import access, request_log
 from endpoints.services.access import Caller, Need
 from endpoints.services.metrics import DURATIONS, Measured, Reading, metrics, together
+from endpoints.services.monitoring.gauges import gauges
+from endpoints.services.monitoring.reports import FEATURES, Today
 from endpoints.services.snapshots import Served, snapshots
 
 EVERYBODY = Caller(system="metrics")
 PLACE = ("endpoint", "version")
+OF_A_DAY = MappingProxyType(
+    {
+        "raisin_drift_score": "mean absolute shift of the numbers, in sd",
+        "raisin_features_drifted": "features in drift",
+        "raisin_estimated_accuracy": "accuracy, estimated without labels",
+        "raisin_accuracy": "accuracy of the rows that have a label",
+    }
+)
 
 T = TypeVar("T")
 
@@ -61,6 +72,7 @@ class Collected:
             _log(reading),
             _labels(reading),
             _models(self._served, reading),
+            _drift([today for today in gauges.read() if _slug(today) in self._served]),
             ProcessCollector(registry=None).collect(),
         )
 
@@ -175,6 +187,40 @@ def _models(served: Mapping[str, Served], reading: Reading) -> Iterator[Metric]:
         if sha256 in reading.loaded:
             loaded.add_metric(place, reading.loaded[sha256])
     yield from (info, loaded, unusable)
+
+
+def _drift(days: Sequence[Today]) -> Iterator[Metric]:
+    """The newest day of the version in production, as it stands; what nothing tells is left out."""
+    features = GaugeMetricFamily(
+        "raisin_feature_effect",
+        "Shift of a feature: Wasserstein distance in sd, or of a category Jensen-Shannon distance.",
+        labels=(*PLACE, "feature"),
+    )
+    gauges_of_a_day = {
+        name: GaugeMetricFamily(name, f"Of the newest day: {about}.", labels=PLACE)
+        for name, about in OF_A_DAY.items()
+    }
+    for today in days:
+        place = (_slug(today), _version(today.report.version.number))
+        for name, value in _numbers(today).items():
+            if value is not None:
+                gauges_of_a_day[name].add_metric(place, value)
+        for column in today.report.columns.all():
+            if column.kind in FEATURES and column.effect is not None:
+                features.add_metric((*place, column.name), column.effect)
+    yield from gauges_of_a_day.values()
+    yield features
+
+
+def _numbers(today: Today) -> dict[str, float | None]:
+    report = today.report
+    estimated = (report.estimates or {}).get("accuracy", {}).get("value")
+    numbers = (report.drift_score, report.drifted, estimated, today.accuracy)
+    return dict(zip(OF_A_DAY, numbers, strict=True))
+
+
+def _slug(today: Today) -> str:
+    return today.report.version.endpoint.slug
 
 
 def _version(number: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,8 +17,11 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from endpoints.models import (
+    Alert,
+    AlertRule,
     AlgorithmVersion,
     ApiKey,
+    DriftReport,
     Endpoint,
     Event,
     Feedback,
@@ -28,6 +32,8 @@ from endpoints.models import (
 )
 from endpoints.models.endpoint import Scope
 from endpoints.services import keys
+from endpoints.services.alerts import rules
+from endpoints.services.monitoring import tick
 from raisin_site.health import PROBES
 from tests import cast, url_table
 from tests.url_table import (
@@ -48,7 +54,16 @@ from tests.url_table import (
 
 ADMIN_PAGES = {"admin:index"}  # the rest of the admin has its own permissions and tests
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-TRACES = (StatusChange, Event, AlgorithmVersion, ApiKey, Membership, PredictionRequest, Feedback)
+TRACES = (
+    StatusChange,
+    Event,
+    AlertRule,
+    AlgorithmVersion,
+    ApiKey,
+    Membership,
+    PredictionRequest,
+    Feedback,
+)
 
 
 @dataclass(frozen=True)
@@ -110,6 +125,18 @@ def place(db: None) -> Place:
     test = StatusChange.objects.create(
         version=version, verb="start_test", to_status="ab_testing", actor_name="x", at=cast.THEN
     )
+    rule = rules.add_default(endpoint, actor=cast.SYSTEM, now=cast.THEN)
+    alert = Alert.objects.create(
+        rule=rule,
+        version=version,
+        state="firing",
+        value=2.0,
+        limit=1.0,
+        window_start=cast.THEN,
+        pending_at=cast.THEN,
+        fired_at=cast.THEN,
+    )
+    tick.tick(endpoint, lambda: timezone.now() + timedelta(minutes=1))
     stranger = cast.person("stranger", cast.DEVELOPER)
     key, _ = cast.new_key(stranger)
     arguments = {
@@ -120,6 +147,12 @@ def place(db: None) -> Place:
         "run_id": version.run_id,
         "key_id": key.pk,
         "prefix": key.prefix,
+        "alert_id": alert.pk,
+        "api:drift_report pk": DriftReport.objects.values_list("pk", flat=True)[0],
+        "api:acknowledge pk": alert.pk,
+        "api:alert_rule pk": rule.pk,
+        "api:test_alert_rule pk": rule.pk,
+        "api:mute_alert_rule pk": rule.pk,
         "api:mlalgorithm pk": version.pk,
         "api:mlalgorithmstatus pk": change.pk,
         "api:mlrequest pk": request.request_id,

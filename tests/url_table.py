@@ -55,6 +55,7 @@ STAGE = STAGERS | {KEY_MANAGE}
 
 LABELS = {"feedback": [{"request_id": "{request_id}", "label": "Besni"}]}
 REASON = {"reason": "because the table says so"}
+RULE = {"name": "x", "metric": "requests", "comparator": "below", "limit": 1}
 NO_FORM: Mapping[str, Any] = {}
 
 
@@ -98,8 +99,16 @@ PAGES = (
     Line("dashboard:predictions_csv", "GET", READERS),
     Line("dashboard:prediction", "GET", READERS),
     Line("dashboard:prediction", "POST", LABELLERS, {"row": "0", "label": "Besni"}),
+    Line("dashboard:drift", "GET", READERS),
+    Line("dashboard:drift", "POST", STAGERS),
     Line("dashboard:try", "GET", TRIERS),
     Line("dashboard:try", "POST", TRIERS, {f"column_{i}": v for i, v in enumerate(ROW.values())}),
+    Line("dashboard:alerts", "GET", PEOPLE),
+    Line("dashboard:alert", "GET", READERS),
+    Line("dashboard:alert", "POST", STAGERS, {"note": "seen"}),
+    Line("dashboard:alert", "POST", STAGERS, {"hours": "24"}),
+    Line("dashboard:endpoint_alerts", "GET", READERS),
+    Line("dashboard:endpoint_alerts", "POST", STAGERS),
     Line("dashboard:runs", "GET", READERS | {NEIGHBOUR}),
     Line("dashboard:runs_csv", "GET", READERS | {NEIGHBOUR}),
     Line("dashboard:compare", "GET", READERS | {NEIGHBOUR}),
@@ -134,6 +143,12 @@ REST = (
     Line("api:rollback", "POST", APPROVE, REASON),
     Line("api:changes", "GET", READ),
     Line("api:production", "GET", READ),
+    Line("api:performance", "GET", READ),
+    Line("api:drift_reports", "GET", READ),
+    Line("api:drift_report", "GET", READ),
+    Line("api:recompute_drift", "POST", STAGE),
+    Line("api:monitor", "GET", READ),
+    Line("api:monitor", "PATCH", STAGE, {"alpha": 0.02}),
     Line("api:versions", "GET", READ),
     Line("api:versions", "POST", SCIENTISTS, {"run": "{run_id}"}),
     Line("api:version", "GET", READ),
@@ -159,9 +174,19 @@ REST = (
     Line("api:endpoint_feedback", "POST", LABELLERS | {KEY_FEEDBACK}, {"feedback": []}),
     Line("api:predict", "POST", TRIERS | {KEY_PREDICT, KEY_MANAGE}, ROW),
     Line("api:explain", "POST", TRIERS | {KEY_PREDICT, KEY_MANAGE}, ROW),
+    Line("api:monitor_rows", "POST", TRIERS | {KEY_PREDICT, KEY_MANAGE}, {"rows": [ROW]}),
     Line("api:features", "GET", TRIERS | {KEY_PREDICT, KEY_MANAGE}),
     Line("api:plot", "GET", TRIERS | {KEY_PREDICT, KEY_MANAGE}),
     Line("api:model_openapi", "GET", TRIERS | {KEY_PREDICT, KEY_MANAGE}),
+    Line("api:alerts", "GET", LISTS),
+    Line("api:acknowledge", "POST", STAGE, {"note": "seen"}),
+    Line("api:alert_rules", "GET", READ),
+    Line("api:alert_rules", "POST", STAGE, RULE),
+    Line("api:alert_rule", "GET", READ),
+    Line("api:alert_rule", "PATCH", STAGE, {"limit": 2}),
+    Line("api:alert_rule", "DELETE", STAGE),
+    Line("api:test_alert_rule", "POST", STAGE),
+    Line("api:mute_alert_rule", "POST", STAGE, {"until": None}),
     Line("api:keys", "GET", KEY_OWNERS | {KEY_MANAGE} | STRANGERS),
     Line(
         "api:keys",

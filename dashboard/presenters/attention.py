@@ -1,13 +1,18 @@
-"""What waits for somebody: endpoints that do not answer as they should, and promotion requests."""
+"""What waits for somebody: endpoints that do not answer as they should, alerts, and promotion requests."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from django.utils import timezone
+
+from dashboard.presenters import alerts
+from dashboard.presenters.alerts import AlertRow
 from endpoints.models import AlgorithmVersion, Endpoint, PromotionRequest
 from endpoints.services import access
 from endpoints.services.access import Caller, Need
+from endpoints.services.alerts import handling
 from endpoints.services.snapshots import Served, snapshots
 
 SHOWN = 5
@@ -28,6 +33,8 @@ class Attention:
 
     troubles: list[Trouble]
     has_more_troubles: bool
+    alerts: list[AlertRow]
+    has_more_alerts: bool
     requests: list[PromotionRequest]
     has_more: bool
 
@@ -35,7 +42,10 @@ class Attention:
 def needed(caller: Caller) -> Attention:
     """Return what waits for this person at any endpoint."""
     troubles, requests = _troubles(caller), _requests(caller)
+    firing = list(handling.needing_attention(caller)[: SHOWN + 1])
     return Attention(
+        alerts=alerts.rows(firing[:SHOWN], now=timezone.now()),
+        has_more_alerts=len(firing) > SHOWN,
         troubles=troubles[:SHOWN],
         has_more_troubles=len(troubles) > SHOWN,
         requests=requests[:SHOWN],

@@ -33,7 +33,7 @@ def typical_row(classifier: Classifier) -> Row:
 def typical_value(column: ColumnProfile) -> float | str:
     if column.kind == "category":
         return max(column.counts, key=lambda level: level[1])[0]
-    return rounded(column.quantiles[50])
+    return rounded(column.quantile(0.5))
 
 
 def rounded(value: float) -> float:

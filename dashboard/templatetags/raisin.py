@@ -9,7 +9,7 @@ from typing import Any
 from django import template
 from django.utils.html import format_html
 
-from dashboard import charts, diagrams, drawings, formats, metrics
+from dashboard import charts, comparisons, diagrams, drawings, formats, metrics
 from dashboard.presenters import gates
 from dashboard.views.shell import caller_of
 from endpoints.models import Endpoint
@@ -51,6 +51,8 @@ register.simple_tag(drawings.share_bar, name="share_bar")
 register.simple_tag(metrics.delta, name="delta")
 register.simple_tag(metrics.judged, name="judged")
 register.simple_tag(gates.evidence, name="evidence")
+register.simple_tag(comparisons.shares, name="shares")
+register.simple_tag(comparisons.spark_shares, name="spark_shares")
 register.simple_tag(diagrams.interval, name="interval")
 register.simple_tag(diagrams.interval_axis, name="interval_axis")
 register.simple_tag(diagrams.effect, name="effect")
@@ -68,10 +70,22 @@ STATES: dict[str, tuple[str, str, str]] = {
     "running": ("◔", "Running", "info"),
     "finished": ("✓", "Finished", "ok"),
     "failed": ("✕", "Failed", "alert"),
+    "no_drift": ("✓", "No drift", "ok"),
+    "possible": ("!", "Possible", "watch"),
+    "drift": ("✕", "Drift", "alert"),
+    "insufficient_data": ("–", "Too few rows", "archived"),
     "pass": ("✓", "Pass", "ok"),
     "warn": ("!", "Warning", "watch"),
     "fail": ("✕", "Fail", "alert"),
     "not_run": ("–", "Not run", "archived"),
+    "firing": ("✕", "Firing", "alert"),
+    "pending": ("!", "Pending", "watch"),
+    "resolved": ("✓", "Resolved", "ok"),
+    "ok": ("✓", "OK", "ok"),
+    "no_data": ("–", "No data", "archived"),
+    "disabled": ("▣", "Disabled", "archived"),
+    "waiting": ("◔", "Waiting", "info"),
+    "delivered": ("✓", "Delivered", "ok"),
 }
 NOTICE_ICONS = {"success": "ok", "ok": "ok", "warning": "warn", "watch": "warn", "error": "fail"}
 

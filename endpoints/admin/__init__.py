@@ -2,9 +2,29 @@
 
 from django.contrib import admin
 
-from endpoints.admin import endpoints, history, people, predictions, runs, versions, webhooks
+from endpoints.admin import (
+    alerts,
+    endpoints,
+    history,
+    monitoring,
+    people,
+    predictions,
+    runs,
+    versions,
+    webhooks,
+)
 
-__all__ = ["endpoints", "history", "people", "predictions", "runs", "versions", "webhooks"]
+__all__ = [
+    "alerts",
+    "endpoints",
+    "history",
+    "monitoring",
+    "people",
+    "predictions",
+    "runs",
+    "versions",
+    "webhooks",
+]
 
 admin.site.site_header = "Raisin administration"
 admin.site.site_title = "Raisin"

@@ -153,21 +153,23 @@ class Flag(Field):
 @dataclass(frozen=True, kw_only=True)
 class Integer(Field):
     least: int = 0
+    most: int = LARGEST_INTEGER
 
     def accepts(self, value: Any) -> bool:
         is_whole = _finite(value) and value % 1 == 0  # JSON writes 7 and 7.0 for the same number
-        return is_whole and self.least <= value <= LARGEST_INTEGER
+        return is_whole and self.least <= value <= self.most
 
     def converted(self, value: Any) -> int:
         return int(value)
 
     @property
     def wanted(self) -> str:
-        return f"a whole number from {self.least}{' or null' if self.nullable else ''}"
+        most = f" to {self.most:,}" if self.most < LARGEST_INTEGER else ""
+        return f"a whole number from {self.least}{most}{' or null' if self.nullable else ''}"
 
     @property
     def shape(self) -> dict[str, Any]:
-        return {"type": "integer", "minimum": self.least, "maximum": LARGEST_INTEGER}
+        return {"type": "integer", "minimum": self.least, "maximum": self.most}
 
 
 @dataclass(frozen=True, kw_only=True)

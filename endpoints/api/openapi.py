@@ -17,12 +17,15 @@ from endpoints.api.document import YAML
 from endpoints.api.evidence import ZIP
 from endpoints.api.explore import SVG
 from endpoints.api.fields import Field
+from endpoints.api.monitoring_schemas import MONITORING
 from endpoints.api.operations import IDEMPOTENT, Operation
+from endpoints.api.performance_schemas import PERFORMANCE
 from endpoints.api.permissions import EndpointDecides
-from endpoints.api.schemas import SCHEMAS, SLUG, Schema, page_of, record, ref
+from endpoints.api.schemas import SCHEMAS, SLUG, WINDOW, Schema, page_of, record, ref
 from endpoints.api.urls import urlpatterns
 from endpoints.api.versions import NAME, NOTE
 from endpoints.filters import SOLVERS
+from endpoints.models import Alert
 from endpoints.models.run import RunState
 from mlcore.version import __version__
 
@@ -39,7 +42,7 @@ CODES = {
     415: "`unsupported_encoding`",
     422: "`invalid_rows`, `invalid_bundle`",
     429: "`too_many_requests`",
-    503: "`no_model`, `log_unavailable`, `database_unavailable`",
+    503: "`no_model`, `log_unavailable`, `no_room`, `database_unavailable`",
 }
 IN_PATH: Mapping[str, Schema] = {
     "slug": SLUG,
@@ -51,7 +54,7 @@ IN_PATH: Mapping[str, Schema] = {
     "prefix": {"type": "string", "pattern": "^[-a-zA-Z0-9_]+$", "minLength": 1},
 }
 FLAG: Schema = {"type": "string", "enum": sorted(query.FLAGS)}
-IN_QUERY: Mapping[str, Schema] = {
+IN_QUERY: dict[str, Schema] = {
     "cursor": {"type": "string", "description": "From a list's `next` or `previous`."},
     "limit": {"type": "integer", "minimum": 1, "maximum": 200, "default": 50},
     "at": AT.schema,
@@ -63,12 +66,21 @@ IN_QUERY: Mapping[str, Schema] = {
     "series": FLAG,
     "status": {"type": "string", "enum": list(query.ANSWERING)},
     "version": {"type": "string", "pattern": "^v?[0-9]{1,9}$"},
+    "window": WINDOW,
     "q": {"type": "string", "description": "Text in a name, or the start of an id."},
     "experiment": {"type": "string", "description": "The name of an experiment."},
     "state": {"type": "string", "enum": RunState.values},
     "solver": {"type": "string", "enum": [name for name, _ in SOLVERS]},
 }
+IN_QUERY_OF: Mapping[str, dict[str, Schema]] = {
+    "alerts": {
+        "state": {"type": "string", "enum": Alert.State.values},
+        "endpoint": SLUG | {"description": "The slug of an endpoint."},
+    }
+}
+"""By the name of a route: parameters that mean something else there."""
 TAGS = {
+    "alert-rules": "alerts",
     "<slug:slug>": "predictions",
     "requests": "predictions",
     "feedback": "predictions",
@@ -111,7 +123,7 @@ def document() -> dict[str, Any]:
         "servers": [{"url": "/api/v1"}],
         "paths": dict(map(_path, urlpatterns)),
         "components": {
-            "schemas": {**SCHEMAS, **_pages()},
+            "schemas": {**SCHEMAS, **PERFORMANCE, **MONITORING, **_pages()},
             "responses": {f"Problem{status}": _problem(status) for status in CODES},
             "securitySchemes": SECURITY,
         },
@@ -149,7 +161,8 @@ def _operation(operation: Operation, method: str, pattern: URLPattern, view: Any
         "summary": operation.summary,
         "description": about.strip(),
     }
-    parameters = [*_parameters("query", operation.parameters, IN_QUERY)]
+    known = IN_QUERY | IN_QUERY_OF.get(str(pattern.name), {})
+    parameters = [*_parameters("query", operation.parameters, known)]
     parameters += _parameters("header", operation.headers, IN_HEADER)
     if parameters:
         written["parameters"] = parameters
@@ -184,7 +197,7 @@ def _body(operation: Operation) -> dict[str, Any]:
         content = {JSON: {"schema": ref(body)}}
         if body == "NewVersion":
             content[ZIP] = {"schema": {"type": "string", "format": "binary"}}
-        if body == "Labels":
+        if body in ("GivenRows", "Labels"):
             content[CSV] = {"schema": {}}
         return {"required": True, "content": content}
     fields: Sequence[Field] = body or ()

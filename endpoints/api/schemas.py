@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from endpoints.api.alert_rules import SETTINGS as RULE_SETTINGS
 from endpoints.api.changes import OUTCOMES
 from endpoints.api.endpoints import SETTINGS
 from endpoints.api.fields import LARGEST_INTEGER
 from endpoints.api.versions import NOTE, RUN
-from endpoints.models import Status
+from endpoints.models import Alert, Status
+from endpoints.models.alert import AlertMetric, Severity
 from endpoints.models.endpoint import GatePolicy, Scope
+from endpoints.models.monitoring import Window
 
 Schema = dict[str, Any]
 
@@ -25,6 +28,7 @@ MOMENT: Schema = {"type": "string", "format": "date-time"}
 URL: Schema = {"type": "string", "format": "uri"}
 SHA256: Schema = {"type": "string", "pattern": "^([0-9a-f]{64})?$"}
 STATUS: Schema = {"type": "string", "enum": Status.values}
+WINDOW: Schema = {"type": "string", "enum": Window.values}
 ANYTHING: Schema = {"type": "object"}
 METRICS: Schema = {"type": "object", "additionalProperties": NUMBER}
 BY_CLASS: Schema = {"type": "object", "additionalProperties": NUMBER}
@@ -51,6 +55,10 @@ def record(**properties: Schema) -> Schema:
         "required": sorted(properties),
         "additionalProperties": False,
     }
+
+
+def by_name(schema: Schema) -> Schema:
+    return {"type": "object", "additionalProperties": schema}
 
 
 def optional(schema: Schema, name: str) -> Schema:
@@ -238,6 +246,34 @@ SCHEMAS: dict[str, Schema] = {
             series={"type": "object", "additionalProperties": listed(listed(NUMBER))},
         ),
         "series",
+    ),
+    "Alert": record(
+        id=COUNT,
+        rule=TEXT,
+        rule_id=COUNT,
+        **(PLACE | {"version": nullable(COUNT)}),
+        metric={"type": "string", "enum": AlertMetric.values},
+        feature=TEXT,
+        severity={"type": "string", "enum": Severity.values},
+        state={"type": "string", "enum": Alert.State.values},
+        value=NUMBER,
+        limit=NUMBER,
+        window_start=MOMENT,
+        pending_at=MOMENT,
+        fired_at=nullable(MOMENT),
+        resolved_at=nullable(MOMENT),
+        told_at=nullable(MOMENT),
+        acknowledged_at=nullable(MOMENT),
+        acknowledged_by=TEXT,
+        note=TEXT,
+        url=URL,
+    ),
+    "AlertRule": record(
+        id=COUNT,
+        endpoint=SLUG,
+        **{setting.name: setting.schema for setting in RULE_SETTINGS},
+        muted_until=nullable(MOMENT),
+        created_at=MOMENT,
     ),
     "Key": record(**KEY),
     "NewKey": record(**KEY, key=TEXT),

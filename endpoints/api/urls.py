@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from endpoints.api import changes, decisions, evidence, keys, older, versions
+from endpoints.api import (
+    alert_rules,
+    alerts,
+    changes,
+    decisions,
+    evidence,
+    keys,
+    monitoring,
+    older,
+    versions,
+)
 from endpoints.api.document import Document
 from endpoints.api.endpoints import EndpointDetail, EndpointList, Pause, Resume
 from endpoints.api.explore import Explain, Features, Plot
 from endpoints.api.feedback import SendFeedback, SendManyLabels, SendManyLabelsHere
 from endpoints.api.model_document import ModelDocument
+from endpoints.api.performance import Performance
 from endpoints.api.predict import Predict
 from endpoints.api.runs import RunDetail, RunList
 from endpoints.services import lifecycle
@@ -38,6 +49,11 @@ urlpatterns = [
     path(f"{ENDPOINT}/rollback", decisions.RollBack.as_view(), name="rollback"),
     path(f"{ENDPOINT}/changes", changes.ChangeList.as_view(), name="changes"),
     path(f"{ENDPOINT}/production", changes.Production.as_view(), name="production"),
+    path(f"{ENDPOINT}/performance", Performance.as_view(), name="performance"),
+    path(f"{ENDPOINT}/monitor", monitoring.MonitorSettings.as_view(), name="monitor"),
+    path(f"{ENDPOINT}/drift", monitoring.DriftList.as_view(), name="drift_reports"),
+    path(f"{ENDPOINT}/drift/recompute", monitoring.Recompute.as_view(), name="recompute_drift"),
+    path(f"{ENDPOINT}/drift/<int:pk>", monitoring.DriftDetail.as_view(), name="drift_report"),
     path(f"{ENDPOINT}/versions", versions.VersionList.as_view(), name="versions"),
     path(VERSION, versions.VersionDetail.as_view(), name="version"),
     path(f"{VERSION}/bundle", evidence.Bundle.as_view(), name="bundle"),
@@ -54,6 +70,12 @@ urlpatterns = [
     path("requests/<str:request_id>/feedback", SendFeedback.as_view(), name="feedback"),
     path("feedback", SendManyLabels.as_view(), name="feedback_list"),
     path(f"{ENDPOINT}/feedback", SendManyLabelsHere.as_view(), name="endpoint_feedback"),
+    path("alerts", alerts.AlertList.as_view(), name="alerts"),
+    path("alerts/<int:pk>/acknowledge", alerts.Acknowledge.as_view(), name="acknowledge"),
+    path(f"{ENDPOINT}/alert-rules", alert_rules.RuleList.as_view(), name="alert_rules"),
+    path("alert-rules/<int:pk>", alert_rules.RuleDetail.as_view(), name="alert_rule"),
+    path("alert-rules/<int:pk>/test", alert_rules.TryRule.as_view(), name="test_alert_rule"),
+    path("alert-rules/<int:pk>/mute", alert_rules.MuteRule.as_view(), name="mute_alert_rule"),
     path("keys", keys.KeyList.as_view(), name="keys"),
     path("keys/<slug:prefix>", keys.KeyDetail.as_view(), name="key"),
     *older_paths("mlalgorithm", "int", older.ALGORITHMS),
@@ -62,6 +84,7 @@ urlpatterns = [
     *older_paths("abtest", "int", older.TESTS),
     path("<slug:slug>/predict", Predict.as_view(), name="predict"),
     path("<slug:slug>/explain", Explain.as_view(), name="explain"),
+    path("<slug:slug>/monitor", monitoring.MonitorRows.as_view(), name="monitor_rows"),
     path("<slug:slug>/features", Features.as_view(), name="features"),
     path("<slug:slug>/plot", Plot.as_view(), name="plot"),
     path("<slug:slug>/openapi.json", ModelDocument.as_view(), name="model_openapi"),

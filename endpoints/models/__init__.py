@@ -1,8 +1,16 @@
 """The tables, one aggregate a file; they know nothing of services, REST or pages."""
 
+from endpoints.models.alert import Alert, AlertRule, EmailDelivery
 from endpoints.models.endpoint import ApiKey, Endpoint
 from endpoints.models.event import Event
 from endpoints.models.membership import Membership
+from endpoints.models.monitoring import (
+    DriftReport,
+    FeatureDrift,
+    Monitor,
+    StreamChange,
+    StreamDetector,
+)
 from endpoints.models.prediction import Feedback, PredictionRequest
 from endpoints.models.roll_up import LabelCount, RollUp
 from endpoints.models.run import Analysis, Experiment, Metric, Param, Run, Tag
@@ -16,17 +24,23 @@ from endpoints.models.version import (
 from endpoints.models.webhook import Webhook, WebhookDelivery
 
 __all__ = [
+    "Alert",
+    "AlertRule",
     "AlgorithmVersion",
     "Analysis",
     "ApiKey",
+    "DriftReport",
+    "EmailDelivery",
     "Endpoint",
     "Evaluation",
     "Event",
     "Experiment",
+    "FeatureDrift",
     "Feedback",
     "LabelCount",
     "Membership",
     "Metric",
+    "Monitor",
     "Param",
     "PredictionRequest",
     "PromotionRequest",
@@ -34,6 +48,8 @@ __all__ = [
     "Run",
     "Status",
     "StatusChange",
+    "StreamChange",
+    "StreamDetector",
     "Tag",
     "Webhook",
     "WebhookDelivery",

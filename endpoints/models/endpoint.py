@@ -14,6 +14,8 @@ from django.utils import timezone
 RESERVED_SLUGS = frozenset(
     {
         "abtests",
+        "alert-rules",
+        "alerts",
         "batch-predict",
         "endpoints",
         "experiments",

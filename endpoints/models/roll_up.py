@@ -63,18 +63,27 @@ class RollUp(models.Model):
 
 
 class LabelCount(models.Model):
-    """True labels that a version's predictions of one minute or hour have by now; corrections move it."""
+    """Cells of the confusion matrix: rows predicted as one class in one minute or hour whose true label is
+    by now another, or the same. Corrections move them; a cell may fall back to 0.
+    """
 
-    pk = models.CompositePrimaryKey("endpoint_id", "number", "seconds", "start")
+    pk = models.CompositePrimaryKey(
+        "endpoint_id", "number", "seconds", "start", "predicted", "label"
+    )
     endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="label_counts")
     number = models.PositiveIntegerField()
     seconds = models.PositiveIntegerField(choices=Span.choices)
     start = models.DateTimeField(help_text="Of the predictions, not of their labels.")
-    labels = models.PositiveBigIntegerField()
-    correct = models.PositiveBigIntegerField()
+    predicted = models.CharField(max_length=200)
+    label = models.CharField(max_length=200)
+    rows = models.PositiveBigIntegerField()
 
     def __str__(self) -> str:
-        return f"v{self.number}, the {Span(self.seconds).label} from {self.start}: {self.labels}"
+        span = Span(self.seconds).label
+        return (
+            f"v{self.number}, the {span} from {self.start}: {self.rows} {self.predicted} "
+            f"that are {self.label}"
+        )
 
 
 MINUTES_ARE_KEPT = timedelta(days=2)

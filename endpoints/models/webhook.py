@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import uuid
 from datetime import datetime
 
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from endpoints.models.delivery import Delivery
 from endpoints.models.endpoint import Endpoint
 
 
@@ -57,41 +57,22 @@ class DeliveryQuerySet(models.QuerySet["WebhookDelivery"]):
         return self.waiting().filter(webhook__enabled=True, next_attempt_at__lte=now)
 
 
-class WebhookDelivery(models.Model):
-    """One message, written in the transaction of the change that it tells of.
-
-    Whoever sends it first moves `next_attempt_at` ahead: that is the lease. A sender that is killed
-    leaves it so, and it comes again.
-    """
-
-    class State(models.TextChoices):
-        WAITING = "waiting", "Waiting"
-        DELIVERED = "delivered", "Delivered"
-        FAILED = "failed", "Given up"
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+class WebhookDelivery(Delivery):
     webhook = models.ForeignKey(Webhook, on_delete=models.PROTECT, related_name="deliveries")
+    alert = models.ForeignKey(
+        "endpoints.Alert",
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="webhook_deliveries",
+        help_text="That it tells of; most tell of something else.",
+    )
     body = models.TextField(help_text="The very bytes that are signed and sent.")
-    state = models.CharField(max_length=16, choices=State.choices, default=State.WAITING)
-    attempts = models.PositiveIntegerField(default=0)
-    next_attempt_at = models.DateTimeField()
     response_status = models.PositiveIntegerField(null=True)
-    problem = models.CharField(max_length=500, blank=True)
-    created_at = models.DateTimeField()
-    ended_at = models.DateTimeField(null=True)
 
     objects = DeliveryQuerySet.as_manager()
 
-    class Meta:
-        ordering = ["-created_at", "-id"]
+    class Meta(Delivery.Meta):
         verbose_name_plural = "webhook deliveries"
-        indexes = [models.Index(fields=["state", "next_attempt_at"], name="delivery_due")]
-        constraints = [
-            models.CheckConstraint(
-                name="delivery_state_known",
-                condition=models.Q(state__in=("waiting", "delivered", "failed")),
-            )
-        ]
 
     def __str__(self) -> str:
         return f"{self.webhook}: {self.get_state_display()}"

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from endpoints.csv_rows import HEADERS, Header
 from endpoints.errors import UnsupportedType
-from endpoints.protocols.csv_rows import HEADERS, Header
 
 Format = Literal["json", "csv"]
 

@@ -13,11 +13,11 @@ from django.http import HttpRequest, HttpResponse
 
 from endpoints import problems
 from endpoints.bodies import parse_json, read_body
+from endpoints.csv_rows import read_csv
 from endpoints.errors import DomainError, InvalidRequest, InvalidRows
 from endpoints.models.prediction import Protocol
 from endpoints.protocols import answering
 from endpoints.protocols.body_types import BodyType, body_type
-from endpoints.protocols.csv_rows import read_csv
 from endpoints.protocols.tabular import FORMS, Rows, read_table
 from endpoints.protocols.view import prediction, protocol
 from endpoints.services import error_detail, serving

@@ -6,27 +6,27 @@ routes the site mounts those of MLflow, SageMaker and Vertex there.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
+from types import MappingProxyType
 from typing import Any
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 
-from endpoints import exploring, native
+from endpoints import exploring, monitoring, native
 from endpoints.bodies import parse_json, read_body
 from endpoints.models.prediction import Protocol
 from endpoints.protocols import answering
 from endpoints.protocols.versions import version_number
 from endpoints.protocols.view import prediction, protocol
 from endpoints.rows import rows_of
-from endpoints.services import error_detail, serving
+from endpoints.services import serving
 from endpoints.services.access import Caller, Need
-from endpoints.services.row_drift import ColumnDrift, row_drift
-from mlcore.errors import SchemaError
 
 PROBE = Caller(system="probe")
 """Whoever runs the process may know whether its one endpoint answers; a probe has no key."""
+WORDS = MappingProxyType({"drift": "shift", "possible": "watch"})
 
 
 def at_root(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -56,20 +56,9 @@ def monitor(request: HttpRequest, caller: Caller, slug: str) -> dict[str, Any]:
     """Hold the rows against the training, column by column; they are no predictions and not logged."""
     served = serving.admitted(slug, caller=caller)
     answering.parameters(request)
-    rows = rows_of(parse_json(read_body(request)))
-    version, classifier = served.choose(None, None)
-    try:
-        found = row_drift(classifier, rows)
-    except SchemaError as error:
-        raise error_detail.reduced(error, served.endpoint) from error
-    return {
-        "status": "OK",
-        "endpoint": slug,
-        "version": version.number,
-        "rows": len(rows),
-        "drift": any(column.verdict == "shift" for column in found),
-        "features": [_drift_json(column) for column in found],
-    }
+    found = monitoring.given(served, read_body(request), None)
+    features = [feature | _in_other_words(feature) for feature in found["features"]]
+    return found | {"drift": found["drift_flag"], "features": features}
 
 
 @protocol("GET")
@@ -92,13 +81,11 @@ def health(request: HttpRequest, caller: Caller, slug: str) -> dict[str, Any]:
     return {"status": "OK", "endpoint": slug, "version": version.number}
 
 
-def _drift_json(column: ColumnDrift) -> dict[str, Any]:
-    report = column.report
+def _in_other_words(feature: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the clients of such services read: one index, its chance, and a word."""
+    indices = (found["value"] for found in feature["results"] if found["name"] == "psi")
     return {
-        "name": report.name,
-        "psi": report.psi,
-        "p_value": column.p_value,
-        "missing": report.missing,
-        "unseen": report.unseen,
-        "verdict": column.verdict,
+        "psi": next(indices, None),
+        "p_value": feature["p_adjusted"],
+        "verdict": WORDS.get(feature["verdict"], "stable"),
     }

@@ -5,14 +5,13 @@ It asks only who wraps whom. What a cell may hold is the schema's business.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from itertools import islice
 from typing import Any, cast
 
-from endpoints.errors import InvalidRequest, InvalidRows, TooLarge
+from endpoints.csv_rows import refuse_misfits
+from endpoints.errors import InvalidRequest, TooLarge
 from endpoints.rows import refuse_too_many
-from mlcore.errors import MOST_CELLS, CellError, cut, did_you_mean, listed
+from mlcore.errors import cut, did_you_mean, listed
 
 MOST_COLUMNS = 5_000
 Rows = Sequence[Mapping[str, object] | Sequence[object]]
@@ -83,6 +82,7 @@ def from_inputs(value: Any) -> Rows:
         return [value] if value else []
     columns = {name: _flat(name, cells) for name, cells in value.items()}
     lengths = {len(cells) for cells in columns.values()}
+    refuse_too_many(max(lengths))
     if len(lengths) > 1:
         counted = (f"{name} {len(cells)}" for name, cells in columns.items())
         raise InvalidRequest(f"The columns of inputs have different lengths: {listed(counted)}.")
@@ -107,19 +107,6 @@ def named(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Rows:
     """Give the cells of each row their names."""
     refuse_misfits(columns, rows)
     return [dict(zip(columns, row, strict=True)) for row in rows]
-
-
-def refuse_misfits(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Refuse a name that is used twice, and rows that are longer or shorter than the names."""
-    if repeated := [name for name, times in Counter(columns).items() if times > 1]:
-        raise InvalidRequest(f"A column is named twice: {listed(repeated)}.")
-    misfits = (
-        CellError("wrong_length", f"expected {len(columns)} values, got {len(row)}", number)
-        for number, row in enumerate(rows)
-        if len(row) != len(columns)
-    )
-    if cells := list(islice(misfits, MOST_CELLS)):
-        raise InvalidRows(f"row {cells[0].row}: {cells[0].message}", cells=cells)
 
 
 def _are_places(columns: Any) -> bool:

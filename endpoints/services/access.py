@@ -42,6 +42,9 @@ class Need(StrEnum):
     VIEW_INPUTS = "endpoints.view_inputs"
     OWN_KEYS = "endpoints.manage_own_keys"
     MEMBERS = "endpoints.add_membership"
+    MONITOR = "endpoints.change_monitor"
+    ALERT_RULES = "endpoints.change_alertrule"
+    ALERTS = "endpoints.change_alert"
 
 
 SCOPE_OF = {

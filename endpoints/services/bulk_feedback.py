@@ -174,4 +174,4 @@ class _Sorter:
             except InvalidRequest as error:
                 self.faults.append(Fault(item.number, "invalid_label", error.message))
                 continue
-            yield TrueLabel(logged, item.row, name, name == predicted, self._now)
+            yield TrueLabel(logged, item.row, name, predicted, self._now)

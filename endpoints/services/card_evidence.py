@@ -33,7 +33,7 @@ from mlcore.table import Table
 MOST_COLUMNS = 4
 MOST_LEVELS = 12
 EXPLAINED_ROWS = 500
-QUARTILES = (25, 50, 75)
+QUARTILES = (0.25, 0.5, 0.75)
 STEPS = (-0.2, -0.1, 0.0, 0.1, 0.2)
 SURENESS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9)
 
@@ -194,7 +194,7 @@ def _column_group(classifier: Classifier, part: Part, rows: Decided, place: int)
     values = part.columns.values[column.name]
     present = np.array([column.name not in filled for filled in part.columns.imputed])
     if column.kind == "number":
-        bounds = [profile.quantiles[at] for at in QUARTILES]
+        bounds = [profile.quantile(p) for p in QUARTILES]
         return SliceGroup(column.name, by_band(rows, values, bounds, present))
     found = sorted(by_level(rows, values, column.levels), key=lambda part: -part.n)
     return SliceGroup(column.name, tuple(found[:MOST_LEVELS]), max(len(found) - MOST_LEVELS, 0))

@@ -27,6 +27,7 @@ from endpoints.services import (
     serving,
 )
 from endpoints.services.access import Caller
+from endpoints.services.alerts import rules
 from endpoints.services.cards import CardTexts
 from endpoints.services.label_store import Logged, TrueLabel
 from endpoints.services.serving import Answer, Question, Row
@@ -78,6 +79,7 @@ def load(*, actor: Caller, clock: Clock, say: Callable[[str], None]) -> Demo:
     )
     say(f"Trained and registered {len(versions)} runs")
     _decide(versions, actor, start)
+    rules.add_default(endpoint, actor=actor, now=start)
     _traffic(endpoint, versions, table, start, now)
     say(f"Logged {PREDICTIONS} predictions with feedback")
     return Demo(endpoint, versions, table)
@@ -184,7 +186,7 @@ def _log(
         if has_label and came < now:
             label = table.rows[index][target]
             logged = Logged(UUID(answer.entry.id), version, moment, answer.entry.source)
-            labels.append(TrueLabel(logged, 0, label, label == answer.entry.label, came))
+            labels.append(TrueLabel(logged, 0, label, answer.entry.label, came))
     request_log.log().write_all(answered)
     label_store.store_many(labels, actor=Caller(system=DEMO))
 

@@ -56,9 +56,9 @@ def record(
     classes = classes_of(request.version)
     name = classes.meant(label)
     check_row(request, row)
-    correct = classes.names[request.predictions[row]] == name
+    predicted = classes.names[request.predictions[row]]
     logged = Logged.of(request, request.version)
-    return label_store.store(TrueLabel(logged, row, name, correct, now), actor=actor)
+    return label_store.store(TrueLabel(logged, row, name, predicted, now), actor=actor)
 
 
 def check_row(request: PredictionRequest, row: int) -> None:

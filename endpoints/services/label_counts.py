@@ -14,44 +14,46 @@ from django.db import connection
 
 from endpoints.models.roll_up import Span
 
-_Key = tuple[int, int, int, datetime]
+_Key = tuple[int, int, int, datetime, str, str]
 _UPSERT = """
-    INSERT INTO endpoints_labelcount (endpoint_id, number, seconds, start, labels, correct)
-    VALUES (%s, %s, %s, %s, %s, %s)
-    ON CONFLICT (endpoint_id, number, seconds, start) DO UPDATE SET
-        labels = endpoints_labelcount.labels + %s, correct = endpoints_labelcount.correct + %s
+    INSERT INTO endpoints_labelcount
+        (endpoint_id, number, seconds, start, predicted, label, "rows")
+    VALUES (%s, %s, %s, %s, %s, %s, %s)
+    ON CONFLICT (endpoint_id, number, seconds, start, predicted, label) DO UPDATE SET
+        "rows" = CASE WHEN endpoints_labelcount."rows" + %s > 0
+            THEN endpoints_labelcount."rows" + %s ELSE 0 END
 """
 
 
 class Labelled(NamedTuple):
-    """A change of what is counted: a label that came or, with -1, one that was corrected away."""
+    """Rows of a cell of the confusion matrix; -1: a label that was corrected leaves it."""
 
     endpoint_id: int
     number: int
     predicted_at: datetime
-    labels: int
-    correct: int
+    predicted: str
+    label: str
+    rows: int = 1
 
 
 def add(changes: Iterable[Labelled]) -> None:
-    """Add the changes, in one order everywhere, so that two transactions never wait for each other."""
-    labels: Counter[_Key] = Counter()
-    correct: Counter[_Key] = Counter()
+    """Add the changes, in one order everywhere, so that two transactions never wait for each other.
+
+    A cell stays at 0 where more leaves it than it has: minutes that are long past are deleted, and
+    their labels may be corrected later still.
+    """
+    counted: Counter[_Key] = Counter()
     for change in changes:
         for span in Span:
-            key = (change.endpoint_id, change.number, span.value, span.start(change.predicted_at))
-            labels[key] += change.labels
-            correct[key] += change.correct
-    rows = [
-        _values(key, labels[key], correct[key])
-        for key in sorted(labels)
-        if labels[key] or correct[key]
-    ]
+            start = span.start(change.predicted_at)
+            place = change.endpoint_id, change.number, span.value, start
+            counted[*place, change.predicted, change.label] += change.rows
+    rows = [_values(key, counted[key]) for key in sorted(counted) if counted[key]]
     with connection.cursor() as cursor:
         cursor.executemany(_UPSERT, rows)
 
 
-def _values(key: _Key, labels: int, correct: int) -> tuple[int | datetime | str | None, ...]:
+def _values(key: _Key, rows: int) -> tuple[int | datetime | str | None, ...]:
     """A new row cannot start below nothing; both databases check that before they look for the old."""
     moment = connection.ops.adapt_datetimefield_value(key[3])  # SQLite has moments as text
-    return (*key[:3], moment, max(labels, 0), max(correct, 0), labels, correct)
+    return (*key[:3], moment, *key[4:], max(rows, 0), rows, rows)

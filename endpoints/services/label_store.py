@@ -46,12 +46,16 @@ class TrueLabel(NamedTuple):
     request: Logged
     row: int
     label: str
-    correct: bool
+    predicted: str
     came_at: datetime
 
     @property
     def place(self) -> Place:
         return self.request.id, self.row
+
+    @property
+    def correct(self) -> bool:
+        return self.predicted == self.label
 
 
 @dataclass(frozen=True)
@@ -163,13 +167,16 @@ def _rows(changing: Sequence[_Step], actor: Caller) -> list[Feedback]:
 def _counted(steps: Sequence[_Step]) -> Iterator[Labelled]:
     """Yield what the steps change in the counts, which leave out what people tried by hand."""
     for step in steps:
-        request, before = step.label.request, step.before
-        if step.changes and request.source != Source.TRY:
-            was_correct = before is not None and before.correct
-            yield Labelled(
-                request.version.endpoint_id,
-                request.version.number,
-                request.created_at,
-                labels=int(before is None),
-                correct=int(step.label.correct) - int(was_correct),
-            )
+        new, request = step.label, step.label.request
+        if not step.changes or request.source == Source.TRY:
+            continue
+        came = Labelled(
+            request.version.endpoint_id,
+            request.version.number,
+            request.created_at,
+            new.predicted,
+            new.label,
+        )
+        yield came
+        if step.before is not None:
+            yield came._replace(label=step.before.label, rows=-1)

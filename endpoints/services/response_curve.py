@@ -20,9 +20,9 @@ from mlcore.schema import Column
 from mlcore.trees import TreeEnsemble
 
 POINTS = 121
-LOW, MEDIAN, HIGH = 1, 50, 99
-"""Places in the profile's grid of percents: the curve leaves out the outermost hundredths."""
-DECILES = range(10, 100, 10)
+LOW, MEDIAN, HIGH = 0.01, 0.5, 0.99
+"""Of the training values; the curve leaves out the outermost hundredths."""
+DECILES = tuple(k / 10 for k in range(1, 10))
 
 Cell = float | str
 Values = tuple[float, ...] | tuple[str, ...]
@@ -59,7 +59,7 @@ def response_curve(classifier: Classifier, name: str | None) -> ResponseCurve:
         column=schema.columns[place],
         values=values,
         probabilities=classifier.probabilities(schema.read(rows)),
-        deciles=tuple(profile.quantiles[at] for at in DECILES) if profile.quantiles else (),
+        deciles=tuple(profile.quantile(p) for p in DECILES) if profile.quantiles else (),
         typical={other: cell for other, cell in typical.items() if other != name},
     )
 
@@ -84,14 +84,14 @@ def strongest_column(classifier: Classifier) -> str:
 
 def _typical(profile: ColumnProfile) -> Cell:
     if profile.kind == "number":
-        return profile.quantiles[MEDIAN]
+        return profile.quantile(MEDIAN)
     return max(profile.counts, key=lambda counted: counted[1])[0]
 
 
 def _values(profile: ColumnProfile) -> Values:
     if profile.kind == "category":
         return tuple(level for level, _ in profile.counts)
-    low, high = profile.quantiles[LOW], profile.quantiles[HIGH]
+    low, high = profile.quantile(LOW), profile.quantile(HIGH)
     if low == high:
         low, high = profile.quantiles[0], profile.quantiles[-1]
     return tuple(np.linspace(low, high, POINTS).tolist()) if low < high else (low,)

@@ -172,12 +172,12 @@ def _cells(endpoint: Endpoint, period: Period, starts: Sequence[datetime]) -> Ce
         start__gte=starts[0],
         start__lt=starts[-1] + period.bar,
     )
-    for number, start, labels, correct in labelled.values_list(
-        "number", "start", "labels", "correct"
+    for number, start, predicted, label, rows in labelled.values_list(
+        "number", "start", "predicted", "label", "rows"
     ):
         cell = cells[number, _place(period, starts, start)]
-        cell.labels += labels
-        cell.correct += correct
+        cell.labels += rows
+        cell.correct += rows if predicted == label else 0
     return cells
 
 

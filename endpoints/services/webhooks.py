@@ -12,27 +12,29 @@ import json
 import secrets
 import uuid
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
 from django.urls import reverse
 
 from endpoints.errors import InvalidRequest, InvalidTransition
-from endpoints.models import AlgorithmVersion, StatusChange, Webhook, WebhookDelivery
+from endpoints.models import (
+    Alert,
+    AlgorithmVersion,
+    Endpoint,
+    StatusChange,
+    Webhook,
+    WebhookDelivery,
+)
 from endpoints.models.webhook import DeliveryQuerySet
-from endpoints.services import addresses, audit
+from endpoints.services import addresses, audit, sending
 from endpoints.services.access import Caller
 from endpoints.services.addresses import UnusableUrl
 
-LEASE = timedelta(seconds=60)
-"""How long a message belongs to the worker that sends it; longer than sending can take."""
-
 SECRET_PREFIX = "whsec_"  # noqa: S105 - what every secret of the Standard Webhooks begins with
 _WRITABLE = ("name", "url", "endpoint", "enabled")
-_WAITING = WebhookDelivery.State.WAITING
 
 
 def create(webhook: Webhook, *, actor: Caller, now: datetime) -> str:
@@ -108,30 +110,34 @@ def send_test(webhook: Webhook, *, now: datetime) -> WebhookDelivery:
     return message
 
 
-def send_again(chosen: DeliveryQuerySet, *, now: datetime) -> int:
-    """Make messages due now, with all their attempts before them; return how many.
+def announce_alert(
+    kind: str, facts: Mapping[str, Any], *, endpoint: Endpoint, alert: Alert | None, now: datetime
+) -> int:
+    """Write a message about an alert to every webhook of its endpoint; return how many there are.
 
-    One that is due within the lease may be on its way at this moment and is left alone, and so is
-    one to a webhook that is disabled.
+    Without an alert it is a trial of its rule.
     """
-    idle = ~Q(state=_WAITING) | Q(next_attempt_at__gt=now + LEASE)
+    messages = [
+        _message(kind, facts, to=to, now=now, alert=alert)
+        for to in Webhook.objects.told_of(endpoint)
+    ]
+    return len(WebhookDelivery.objects.bulk_create(messages))
+
+
+def send_again(chosen: DeliveryQuerySet, *, now: datetime) -> int:
+    """Make messages due now, as sending.again does; none to a webhook that is disabled."""
     enabled = Webhook.objects.filter(enabled=True)
-    return chosen.filter(idle, webhook__in=enabled).update(
-        state=_WAITING,
-        attempts=0,
-        next_attempt_at=now,
-        response_status=None,
-        problem="",
-        ended_at=None,
-    )
+    return sending.again(chosen.filter(webhook__in=enabled), now=now, response_status=None)
 
 
-def _message(kind: str, data: Mapping[str, Any], *, to: Webhook, now: datetime) -> WebhookDelivery:
+def _message(
+    kind: str, data: Mapping[str, Any], *, to: Webhook, now: datetime, alert: Alert | None = None
+) -> WebhookDelivery:
     message_id = uuid.uuid4()
     said = {"id": str(message_id), "type": kind, "timestamp": now.isoformat(), "data": data}
     body = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return WebhookDelivery(
-        id=message_id, webhook=to, body=body, next_attempt_at=now, created_at=now
+        id=message_id, webhook=to, alert=alert, body=body, next_attempt_at=now, created_at=now
     )
 
 

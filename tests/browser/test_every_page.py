@@ -32,6 +32,9 @@ PAGES = {
     "predictions none": f"{BASE}predictions/?probability_min=0.5&probability_max=0.5",
     "prediction": f"{BASE}predictions/{{prediction}}/",
     "try": f"{BASE}try/",
+    "rules of alerts": f"{BASE}alerts/",
+    "alerts": "/alerts/",
+    "alert": "/alerts/{alert}/",
     "runs": "/runs/",
     "runs none": "/runs/?q=nothing-is-called-so",
     "run": "/runs/{newton}/",
@@ -54,17 +57,31 @@ ADMIN_PAGES = {
     "admin endpoint form": "/admin/endpoints/endpoint/1/change/",
     "admin version": "/admin/endpoints/algorithmversion/2/change/",
     "admin run": "/admin/endpoints/run/{newton}/change/",
+    "admin alert rule": "/admin/endpoints/alertrule/1/change/",
 }
 SIGHTS = [("light", 1280), ("dark", 1280), ("light", 360), ("dark", 360)]
 FEW_SIGHTS = [("light", 1280), ("dark", 360)]
 
-# What the demo does not have: a key to revoke, and somebody without a single permission.
+# What the demo does not have: a key to revoke, somebody without a single permission, and alerts.
 PREPARE = """
 from django.contrib.auth.models import User
 from django.utils import timezone
 from endpoints.services import keys, people
 User.objects.create_user("eve", is_staff=True)
 keys.create(name="to revoke", scopes=["read"], endpoint=None, user=people.first_admin(), now=timezone.now())
+
+from endpoints.models import Alert, AlertRule, AlgorithmVersion
+from endpoints.services import mails
+now = timezone.now()
+rule = AlertRule.objects.get()
+def alert(state, **facts):
+    return Alert.objects.create(
+        rule=rule, version=AlgorithmVersion.objects.get(number=2), state=state, value=2, limit=1,
+        window_start=now, pending_at=now, **facts,
+    )
+alert("resolved", fired_at=now, resolved_at=now, acknowledged_at=now, acknowledged_by="alex", note="a camera")
+firing = alert("firing", fired_at=now, told_at=now)
+mails.written("ana@example.org", subject="x", text="x", now=now, alert=firing).save(force_insert=True)
 """
 
 
@@ -74,6 +91,8 @@ def site(demo_site: LiveSite) -> LiveSite:
     assert done.returncode == 0, done.stderr
     (key,) = demo_site.query("SELECT id FROM endpoints_apikey WHERE name = 'to revoke'")
     demo_site.demo["key"] = key["id"]
+    (alert,) = demo_site.query("SELECT id FROM endpoints_alert WHERE state = 'firing'")
+    demo_site.demo["alert"] = alert["id"]
     return demo_site
 
 
@@ -84,8 +103,8 @@ def filled(path: str, site: LiveSite) -> str:
         "WHERE row_count = 1 ORDER BY created_at LIMIT 1"
     )
     prediction = uuid.UUID(request["id"])
-    key = site.demo.get("key")
-    return path.format(gd=gd, newton=newton, tuned=tuned, prediction=prediction, key=key)
+    made = {name: site.demo.get(name) for name in ("key", "alert")}
+    return path.format(gd=gd, newton=newton, tuned=tuned, prediction=prediction, **made)
 
 
 def fits(page: Page) -> bool:

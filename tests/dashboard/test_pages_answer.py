@@ -34,6 +34,8 @@ PAGES = (
     "/endpoints/raisin/try/",
     "/endpoints/raisin/try/?from={prediction}",
     "/endpoints/raisin/try/?version=2",
+    "/endpoints/raisin/alerts/",
+    "/alerts/",
     "/runs/",
     "/runs/?q=nothing-like-this",
     "/runs/{run}/",
@@ -50,6 +52,8 @@ NOWHERE = (
     "/endpoints/raisin/predictions/00000000-0000-0000-0000-000000000000/",
     "/endpoints/raisin/predictions/{prediction}/?row=7",
     "/endpoints/raisin/try/?version=99",
+    "/endpoints/nowhere/alerts/",
+    "/alerts/99/",
     "/runs/0123456789abcdef/",
     "/account/keys/99/revoke/",
 )

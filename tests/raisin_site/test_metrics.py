@@ -303,5 +303,5 @@ def test_every_metric_is_documented(settings: Any) -> None:
         for family in page.Collected(page.EVERYBODY).collect()
         if "raisin" in family.name
     }
-    assert len(names) == 12
+    assert len(names) == 17
     assert {name for name in names if name not in docs} == set()

@@ -16,13 +16,19 @@ from django.db import OperationalError, close_old_connections
 from django.utils import timezone
 
 from endpoints.management.base import JsonCommand
-from endpoints.services import deliveries, installation, retention
+from endpoints.services import deliveries, installation, mail_deliveries, retention
+from endpoints.services.monitoring import tick
 
 Job = Callable[[Callable[[], datetime]], str | None]
 """Does one piece of what is due and says what became of it; None if nothing is due."""
 
 JOBS: Mapping[str, Job] = MappingProxyType(
-    {"webhooks": deliveries.deliver_one, "retention": retention.daily}
+    {
+        "monitoring": tick.minutely,
+        "webhooks": deliveries.deliver_one,
+        "mails": mail_deliveries.deliver_one,
+        "retention": retention.daily,
+    }
 )
 PAUSE_SECONDS = 1.0
 IN_WORDS = MappingProxyType({"waiting": "to be tried again", "failed": "given up"})
@@ -30,7 +36,8 @@ IN_WORDS = MappingProxyType({"waiting": "to be tried again", "failed": "given up
 
 class Command(JsonCommand):
     help = (
-        "Do the background work: send messages to webhooks, delete what is kept long enough. "
+        "Do the background work: send messages to webhooks and mails, delete what is kept long enough, look for "
+        "drift in new requests. "
         "Run one, or several for more speed."
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,10 +13,13 @@ from endpoints.models import AlgorithmVersion, PredictionRequest
 from endpoints.services import artifacts
 from endpoints.services.gates.case import Case
 from endpoints.services.gates.gate import Check, Gate, Verdict
-from mlcore.drift import DriftReport, adjusted, column_drift
-from mlcore.errors import ArtifactError, MlcoreError, listed
-from mlcore.profile import Profile
+from mlcore.distances import adjusted
+from mlcore.drift import FeatureDrift, measure
+from mlcore.errors import ArtifactError, DataError, MlcoreError, listed
+from mlcore.profile import ColumnProfile, Profile
+from mlcore.results import Result
 from mlcore.schema import Schema
+from mlcore.window import Window
 
 DRIFT = Check("drift", "Live inputs")
 DAYS = 7
@@ -25,6 +28,22 @@ FEWEST_ROWS = 200
 WATCH, SHIFT = 0.1, 0.25
 CHANCE = 0.01
 LIMIT = f"below {WATCH:g}; {SHIFT:g} fails"
+
+
+@dataclass(frozen=True)
+class Moved:
+    """One column: its index of shift and p value by chance, and what training never saw."""
+
+    column: FeatureDrift
+    index: Result
+
+    @property
+    def psi(self) -> float:
+        return self.index.statistic or 0.0
+
+    @property
+    def p_value(self) -> float:
+        return self.index.p_value or 0.0
 
 
 @dataclass(frozen=True)
@@ -114,16 +133,28 @@ def _by_column(
         yield (column.name, column.kind), values
 
 
-def _reports(profile: Profile, live: LiveInputs) -> list[DriftReport]:
+def _reports(profile: Profile, live: LiveInputs) -> list[Moved]:
     """Of every column that is logged under the same name as values of the same kind."""
     return [
-        column_drift(column, live.columns[column.name, column.kind], n_rows=profile.n_rows)
+        _report(profile, column, live.columns[column.name, column.kind])
         for column in profile.columns
-        if (column.name, column.kind) in live.columns
+        if live.columns.get((column.name, column.kind))
     ]
 
 
-def _judge(version: AlgorithmVersion, live: LiveInputs, reports: list[DriftReport]) -> Gate:
+def _report(profile: Profile, column: ColumnProfile, values: list[Any]) -> Moved:
+    """Of one column alone: versions with other columns have logged other numbers of rows."""
+    alone = replace(profile, columns=(column,))
+    window = Window.empty(alone)
+    window.add({column.name: values})
+    [found] = measure(alone, window).features
+    index = found.result("psi")
+    if index is None:
+        raise DataError(f"the training rows of {column.name} were not counted")
+    return Moved(found, index)
+
+
+def _judge(version: AlgorithmVersion, live: LiveInputs, reports: list[Moved]) -> Gate:
     chances = adjusted([report.p_value for report in reports])
     moved = [
         report
@@ -139,22 +170,24 @@ def _judge(version: AlgorithmVersion, live: LiveInputs, reports: list[DriftRepor
     )
 
 
-def _sentence(version: AlgorithmVersion, live: LiveInputs, moved: list[DriftReport]) -> str:
+def _sentence(version: AlgorithmVersion, live: LiveInputs, moved: list[Moved]) -> str:
     rows = f"{live.rows:,} logged rows of the last {DAYS} days"
     if not moved:
         return f"The {rows} look like the training rows of {version.label}."
-    names = [report.name for report in sorted(moved, key=lambda report: -report.psi)]
+    names = [report.column.name for report in sorted(moved, key=lambda report: -report.psi)]
     differ = "differs" if len(names) == 1 else "differ"
     return (
         f"In {rows}, {listed(names, limit=5)} {differ} from the training rows of {version.label}."
     )
 
 
-def _unseen(version: AlgorithmVersion, reports: list[DriftReport]) -> str:
-    found = [f"{report.name} ({report.unseen:,})" for report in reports if report.unseen]
+def _unseen(version: AlgorithmVersion, reports: list[Moved]) -> str:
+    columns = [report.column for report in reports]
+    found = [f"{column.name} ({column.unseen:,})" for column in columns if column.unseen]
     return f" {version.label} does not know some levels of {listed(found)}." if found else ""
 
 
-def _value(worst: DriftReport) -> str:
-    missing = f", {worst.missing / worst.rows:.1%} missing" if worst.missing else ""
-    return f"PSI {worst.psi:.3f} of {worst.name}{missing}"
+def _value(worst: Moved) -> str:
+    column, rows = worst.column, worst.index.n_cur
+    missing = f", {column.missing / rows:.1%} missing" if column.missing else ""
+    return f"PSI {worst.psi:.3f} of {column.name}{missing}"

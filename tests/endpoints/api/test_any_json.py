@@ -31,7 +31,7 @@ BODIES = (
 )
 quickly = settings(
     deadline=None,
-    max_examples=300,
+    max_examples=100,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

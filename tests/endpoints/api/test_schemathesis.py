@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from copy import copy
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -18,8 +19,19 @@ from hypothesis import HealthCheck, settings
 from schemathesis.generation import GenerationMode
 
 from endpoints import request_ids
-from endpoints.models import ApiKey, Endpoint, PredictionRequest, StatusChange
+from endpoints.models import (
+    Alert,
+    AlertRule,
+    ApiKey,
+    DriftReport,
+    Endpoint,
+    FeatureDrift,
+    PredictionRequest,
+    StatusChange,
+)
 from endpoints.services import lifecycle
+from endpoints.services.alerts import rules
+from endpoints.services.monitoring import tick
 from endpoints.services.transitions import Decision
 from raisin_site.wsgi import application
 from tests.cast import (
@@ -43,7 +55,7 @@ schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.yaml", application)
 RUN = "0" * 32
 REQUEST = str(request_ids.earliest(THEN))
 PREFIX = "rsn_00000000"
-TEST = 1_000
+TEST, RULE, ALERT, REPORT = 1_000, 1_001, 1_002, 1_003
 THERE = {"slug": "raisin", "run_id": RUN, "request_id": REQUEST, "prefix": PREFIX}
 # Versions in the status that a verb starts from; v2 is in production.
 ARCHIVED, STAGED, TESTED = 1, 3, 4
@@ -52,19 +64,35 @@ NUMBERS = {
     **dict.fromkeys(("archive_post", "stage_post", "version_patch"), TESTED),
     "restore_post": ARCHIVED,
     "abtest_get": TEST,
+    "acknowledge_post": ALERT,
+    "drift_report_get": REPORT,
+    **dict.fromkeys(
+        (
+            "alert_rule_get",
+            "alert_rule_patch",
+            "alert_rule_delete",
+            "test_alert_rule_post",
+            "mute_alert_rule_post",
+        ),
+        RULE,
+    ),
 }
 # What no schema can say: cursors come from lists, experiments from the database, cells from the model,
 # moments before 1900 from nowhere.
 BODIES = {
     "predict_post": {"rows": [ROW]},
     "explain_post": {"rows": [ROW]},
+    "monitor_rows_post": {"rows": [ROW], "labels": ["Besni"]},
     "feedback_post": {"label": "Besni"},
     "feedback_list_post": {"feedback": [{"prediction_id": f"{REQUEST}:0", "label": "Besni"}]},
     "endpoint_feedback_post": {"feedback": [{"request_id": REQUEST, "label": "Besni"}]},
     "keys_post": {"name": "press", "scopes": ["read"], "endpoint": "raisin"},
     "versions_post": {"run": RUN},
+    "alert_rules_post": {"name": "x", "metric": "requests", "comparator": "below", "limit": 5},
+    "alert_rule_patch": {"limit": 0.5, "emails": ["ana@example.org"]},
+    "mute_alert_rule_post": {"until": None},
 }
-UNKNOWABLE = {"cursor", "experiment", "feature", "name", "note"}
+UNKNOWABLE = {"cursor", "endpoint", "experiment", "feature", "name", "note"}
 UNWISE = {"expected_production", "members_only"}  # the rest of the requests would fail for it
 
 
@@ -111,10 +139,12 @@ def key(raisin: Endpoint) -> str:
     """Return the text of a key that may do everything; what `map_case` speaks of is there."""
     Endpoint.objects.update(gate_policy="warn")
     prepare_versions(raisin)
+    prepare_alerts(raisin)
     alex = person("alex", (*APPROVER, *SCIENTIST, "override_gates", "add_feedback"))
     spare, _ = new_key(alex)
     ApiKey.objects.filter(pk=spare.pk).update(prefix=PREFIX)
     logged = prediction(raisin).request_id
+    prepare_report(raisin)
     PredictionRequest.objects.filter(pk=logged).update(id=REQUEST)
     return new_key(alex)[1]
 
@@ -129,6 +159,23 @@ def prepare_versions(raisin: Endpoint) -> None:
     run.save(force_insert=True)
     facts = {"from_status": "staging", "to_status": "ab_testing", "at": THEN}
     StatusChange.objects.create(pk=TEST, version=staged, verb="start_test", **facts)
+
+
+def prepare_alerts(raisin: Endpoint) -> None:
+    """One alert fires."""
+    rule = rules.add_default(raisin, actor=SYSTEM, now=THEN)
+    AlertRule.objects.filter(pk=rule.pk).update(id=RULE)
+    moments = {"window_start": THEN, "pending_at": THEN, "fired_at": THEN}
+    Alert.objects.create(pk=ALERT, rule_id=RULE, state="firing", value=2.0, limit=1.0, **moments)
+
+
+def prepare_report(raisin: Endpoint) -> None:
+    """One day has been looked through."""
+    tick.tick(raisin, lambda: THEN + timedelta(minutes=1))
+    made = DriftReport.objects.filter(window="day")
+    before = made.values_list("pk", flat=True)[0]
+    made.update(id=REPORT)
+    FeatureDrift.objects.filter(report_id=before).update(report_id=REPORT)
 
 
 @pytest.fixture(autouse=True)

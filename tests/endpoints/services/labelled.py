@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, F, Q, Sum
 
 from endpoints import request_ids
 from endpoints.models import Endpoint, Feedback, LabelCount, PredictionRequest
@@ -50,9 +50,17 @@ def outcomes(report: BulkReport) -> tuple[int, int, int, int, int]:
 def counted(span: Span = Span.HOUR) -> tuple[int, int]:
     """Return all labels and all correct ones, as the counts have them."""
     found = LabelCount.objects.filter(seconds=span).aggregate(
-        labels=Sum("labels", default=0), correct=Sum("correct", default=0)
+        labels=Sum("rows", default=0),
+        correct=Sum("rows", filter=Q(predicted=F("label")), default=0),
     )
     return found["labels"], found["correct"]
+
+
+def cells(span: Span = Span.HOUR) -> dict[tuple[str, str], int]:
+    """Return the confusion matrix of all times, (predicted, true) -> rows, without empty cells."""
+    found = LabelCount.objects.filter(seconds=span, rows__gt=0).order_by()
+    sums = found.values_list("predicted", "label").annotate(sum=Sum("rows"))
+    return {(predicted, label): rows for predicted, label, rows in sums}
 
 
 def stored() -> tuple[int, int]:

@@ -12,7 +12,7 @@ from endpoints.models.roll_up import Span
 from endpoints.services import feedback, serving
 from endpoints.services.serving import Question
 from tests import cast
-from tests.endpoints.services.labelled import counted, items, logged, send, stored
+from tests.endpoints.services.labelled import cells, counted, items, logged, send, stored
 
 pytestmark = pytest.mark.django_db
 LATER = cast.THEN + timedelta(days=3)
@@ -28,8 +28,9 @@ def test_it_works(raisin: Endpoint) -> None:
     answered = cast.prediction(raisin, now=cast.THEN + timedelta(minutes=59, seconds=30))
     label(answered, answered.labels[0])
     found = LabelCount.objects.order_by("seconds")
-    assert [(row.endpoint_id, row.number, row.labels, row.correct) for row in found] == [
-        (raisin.pk, 1, 1, 1)
+    name = answered.labels[0]
+    assert [(row.endpoint_id, row.number, row.predicted, row.label, row.rows) for row in found] == [
+        (raisin.pk, 1, name, name, 1)
     ] * 2
     assert [(row.seconds, row.start) for row in found] == [
         (Span.MINUTE, cast.THEN + timedelta(minutes=59)),
@@ -37,20 +38,32 @@ def test_it_works(raisin: Endpoint) -> None:
     ]
 
 
-def test_a_correction_moves_what_is_correct(raisin: Endpoint) -> None:
+def test_a_correction_moves_a_row_to_another_cell(raisin: Endpoint) -> None:
     answered = cast.prediction(raisin)
     right = answered.labels[0]
     wrong = next(name for name in answered.classifier.classes if name != right)
     seen = []
     for name in (right, wrong, wrong, right):
         outcome = label(answered, name)
-        seen.append((outcome, *counted()))
+        seen.append((outcome, cells()))
     assert seen == [
-        ("recorded", 1, 1),
-        ("corrected", 1, 0),
-        ("unchanged", 1, 0),
-        ("corrected", 1, 1),
+        ("recorded", {(right, right): 1}),
+        ("corrected", {(right, wrong): 1}),
+        ("unchanged", {(right, wrong): 1}),
+        ("corrected", {(right, right): 1}),
     ]
+
+
+def test_corrections_of_what_is_counted_no_longer_take_nothing_away(raisin: Endpoint) -> None:
+    first, second, third = logged(raisin, 3)
+    send(items([first, second], "Besni"))
+    LabelCount.objects.filter(seconds=Span.MINUTE).delete()
+    for request_id in (first, second):
+        send(items([request_id], "Kecimen"))
+    send(items([third], "Besni"))
+    by_label = {label: rows for (_, label), rows in cells(Span.MINUTE).items()}
+    assert by_label == {"Kecimen": 2, "Besni": 1}
+    assert counted() == stored()
 
 
 def test_many_at_once_count_as_one_by_one(raisin: Endpoint) -> None:

@@ -29,7 +29,7 @@ def of_rows(
 def test_it_works() -> None:
     model = classifier(logistic(3))
     curve = response_curve(model, "Area")
-    low, high = model.profile.columns[0].quantiles[1], model.profile.columns[0].quantiles[99]
+    low, high = (model.profile.columns[0].quantile(p) for p in (0.01, 0.99))
     assert (curve.values[0], curve.values[-1]) == (low, high)
     assert curve.probabilities.shape == (len(curve.values), 2)
     assert len(curve.deciles) == 9

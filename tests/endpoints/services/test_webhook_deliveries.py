@@ -18,8 +18,9 @@ from django.utils import timezone
 from endpoints.models import Event, Webhook, WebhookDelivery
 from endpoints.services import deliveries, outbound, webhooks
 from endpoints.services.access import Caller
-from endpoints.services.deliveries import RETRY_AFTER, deliver_one, sign
+from endpoints.services.deliveries import deliver_one, sign
 from endpoints.services.outbound import NotSent
+from endpoints.services.sending import LEASE, RETRY_AFTER
 from tests.endpoints.services.decisions import NOON
 from tests.endpoints.services.receiver import Receiver, running
 from tests.live import ROOT
@@ -278,8 +279,8 @@ def test_a_killed_workers_message_comes_again_after_its_lease(
         patched.setattr(outbound, "post", post)
         with pytest.raises(Killed):
             deliver_one(at(NOON))
-    assert deliver_one(at(NOON + webhooks.LEASE - timedelta(seconds=1))) is None
-    assert deliver_one(at(NOON + webhooks.LEASE)) == "delivered"
+    assert deliver_one(at(NOON + LEASE - timedelta(seconds=1))) is None
+    assert deliver_one(at(NOON + LEASE)) == "delivered"
     message.refresh_from_db()
     assert message.attempts == 2
 
@@ -289,7 +290,7 @@ def test_a_failure_after_a_lost_lease_does_not_undo_the_success_of_another(
 ) -> None:
     def slow(*_: Any) -> int:
         monkeypatch.setattr(outbound, "post", lambda *_: 200)
-        assert deliver_one(at(NOON + webhooks.LEASE)) == "delivered"
+        assert deliver_one(at(NOON + LEASE)) == "delivered"
         raise NotSent("too late")
 
     monkeypatch.setattr(outbound, "post", slow)
@@ -299,7 +300,7 @@ def test_a_failure_after_a_lost_lease_does_not_undo_the_success_of_another(
 
 
 def test_sending_takes_less_time_than_the_lease() -> None:
-    assert timedelta(seconds=outbound.SECONDS) < webhooks.LEASE
+    assert timedelta(seconds=outbound.SECONDS) < LEASE
 
 
 def test_no_transaction_is_open_while_it_sends(

@@ -15,6 +15,7 @@ from endpoints.errors import DomainError, GateFailed, InvalidRequest, InvalidTra
 from endpoints.models import Endpoint, Event, Status, Webhook, WebhookDelivery
 from endpoints.services import lifecycle, webhooks
 from endpoints.services.access import Caller
+from endpoints.services.sending import LEASE
 from tests import cast
 from tests.endpoints.services.decisions import NOON, REASON, decision
 
@@ -218,7 +219,7 @@ def test_it_refuses_to_test_a_disabled_one() -> None:
         ({"state": "failed", "attempts": 7, "ended_at": NOON, "response_status": 500}, 1),
         ({"state": "delivered", "attempts": 1, "ended_at": NOON}, 1),
         ({"attempts": 5, "next_attempt_at": NOON + timedelta(hours=6)}, 1),
-        ({"attempts": 1, "next_attempt_at": NOON + webhooks.LEASE}, 0),
+        ({"attempts": 1, "next_attempt_at": NOON + LEASE}, 0),
     ],
 )
 def test_a_message_is_sent_again_unless_it_may_be_on_its_way(

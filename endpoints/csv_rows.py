@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
-from endpoints.errors import InvalidRequest, TooLarge
-from endpoints.protocols.tabular import refuse_misfits
+from endpoints.errors import InvalidRequest, InvalidRows, TooLarge
 from mlcore.errors import MOST_CELLS, CellError, SchemaError, cut, did_you_mean, listed
 from mlcore.schema import Column, Schema
 from mlcore.table import MISSING, parse_number
@@ -27,6 +27,14 @@ UNNAMED = "a column has no name (pandas writes its index so, unless to_csv(index
 Cell = float | str | None
 
 
+class Labelled(NamedTuple):
+    """Rows in the order of the schema, and their true labels as text: None where one is missing, and
+    altogether where there is no such column."""
+
+    rows: list[list[Cell]]
+    labels: list[str | None] | None
+
+
 def read_csv(
     body: bytes, schema: Schema, *, most_rows: int, header: Header = "guess"
 ) -> list[list[Cell]]:
@@ -36,12 +44,53 @@ def read_csv(
 
     Whether the first line is a header is guessed from its cells: names are no numbers.
     """
+    names, rows = _table(body, schema, most_rows, header)
+    return _in_order(names, rows, schema)
+
+
+def read_labelled_csv(
+    body: bytes, schema: Schema, *, target: str, most_rows: int, header: Header = "guess"
+) -> Labelled:
+    """Return the rows as `read_csv` does; a column with the target's name holds their true labels."""
+    names, rows = _table(body, schema, most_rows, header)
+    if target not in names or target in schema.names:
+        return Labelled(_in_order(names, rows, schema), None)
+    refuse_misfits(names, rows)
+    place = names.index(target)
+    texts = (row[place].strip() for row in rows)
+    labels = [None if text in MISSING else text for text in texts]
+    features = [row[:place] + row[place + 1 :] for row in rows]
+    return Labelled(_in_order(names[:place] + names[place + 1 :], features, schema), labels)
+
+
+def refuse_misfits(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Refuse a name that is used twice, and rows that are longer or shorter than the names."""
+    if repeated := [name for name, times in Counter(columns).items() if times > 1]:
+        raise InvalidRequest(f"A column is named twice: {listed(repeated)}.")
+    misfits = (
+        CellError("wrong_length", f"expected {len(columns)} values, got {len(row)}", number)
+        for number, row in enumerate(rows)
+        if len(row) != len(columns)
+    )
+    if cells := list(islice(misfits, MOST_CELLS)):
+        raise InvalidRows(f"row {cells[0].row}: {cells[0].message}", cells=cells)
+
+
+def _table(
+    body: bytes, schema: Schema, most_rows: int, header: Header
+) -> tuple[list[str], list[list[str]]]:
+    """Return the names, none where there is no header, and the rows below it."""
     records = _records(body, most_rows)
     if not records:
         raise InvalidRequest("The CSV is empty.")
     if header == "absent" or (header == "guess" and _is_row(records[0], schema)):
-        return [_typed(schema.columns, record) for record in records]
-    names, rows = [cell.strip() for cell in records[0]], records[1:]
+        return [], records
+    return [cell.strip() for cell in records[0]], records[1:]
+
+
+def _in_order(names: list[str], rows: list[list[str]], schema: Schema) -> list[list[Cell]]:
+    if not names:
+        return [_typed(schema.columns, row) for row in rows]
     _refuse_foreign(names, schema)
     refuse_misfits(names, rows)
     places = [names.index(name) for name in schema.names]

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from endpoints import csv_rows
+from endpoints.csv_rows import Cell, Header
 from endpoints.errors import InvalidRequest, InvalidRows, TooLarge
-from endpoints.protocols import csv_rows
-from endpoints.protocols.csv_rows import Cell, Header
 from mlcore.errors import SchemaError
 from mlcore.schema import Column, Schema
 
@@ -138,3 +138,22 @@ def test_what_is_written_is_read_to_the_last_bit(rows: list[tuple[float, str]]) 
     writer.writerow(["Area", "colour"])
     writer.writerows(rows)
     assert read_csv(text.getvalue().encode(), SCHEMA) == [list(row) for row in rows]
+
+
+def test_a_column_with_the_name_of_the_target_holds_labels() -> None:
+    body = b"Class,Area,colour\nBesni,1.5,red\n,2,dark\n"
+    found = csv_rows.read_labelled_csv(body, SCHEMA, target="Class", most_rows=100)
+    assert found.rows == [[1.5, "red"], [2.0, "dark"]]
+    assert found.labels == ["Besni", None]
+
+
+def test_without_such_a_column_there_are_no_labels() -> None:
+    body = b"colour,Area\nred,1.5\n"
+    found = csv_rows.read_labelled_csv(body, SCHEMA, target="Class", most_rows=100)
+    assert (found.rows, found.labels) == ([[1.5, "red"]], None)
+
+
+def test_labels_twice_are_refused() -> None:
+    body = b"Class,Area,colour,Class\nBesni,1.5,red,Besni\n"
+    with pytest.raises(InvalidRequest, match="named twice: Class"):
+        csv_rows.read_labelled_csv(body, SCHEMA, target="Class", most_rows=100)

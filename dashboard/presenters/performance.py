@@ -1,0 +1,137 @@
+"""What a version was worth lately, with labels and estimated without, as lines over time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+
+from dashboard import charts
+from endpoints.models import StreamChange
+from endpoints.services.monitoring.performance import Delay, PerformanceWindow, Reference
+from mlcore.drift import FeatureDrift
+from mlcore.intervals import IntervalReport
+
+METRICS: Mapping[str, str] = MappingProxyType(
+    {
+        "accuracy": "Accuracy",
+        "precision": "Precision",
+        "recall": "Recall",
+        "specificity": "Specificity",
+        "f1": "F1",
+        "roc_auc": "ROC AUC",
+    }
+)
+DETECTORS = MappingProxyType({"adwin": "ADWIN", "page_hinkley": "Page-Hinkley"})
+
+
+@dataclass(frozen=True)
+class WindowRow:
+    """One metric in one window."""
+
+    start: datetime
+    rows: int
+    labels: int | None
+    label_drift: FeatureDrift | None
+    realised: IntervalReport | None
+    estimated: Mapping[str, float | None] | None
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change in the rate of errors, by the name of who found it."""
+
+    found: StreamChange
+    detector: str
+
+
+@dataclass(frozen=True)
+class Performance:
+    """One metric over the windows; `metrics` are those that any window has."""
+
+    metric: str
+    metrics: tuple[tuple[str, str], ...]
+    chart: charts.LineChart | None
+    table: tuple[WindowRow, ...]
+    labels: int
+    rows: int
+    delay: Delay | None
+    reference: float | None
+    expected: float | None
+    changes: tuple[Change, ...]
+
+    @property
+    def coverage(self) -> float | None:
+        return self.labels / self.rows if self.rows else None
+
+
+def told(
+    windows: Sequence[PerformanceWindow],
+    *,
+    metric: str,
+    delay: Delay | None,
+    reference: Reference | None,
+    changes: Sequence[StreamChange],
+) -> Performance:
+    present = tuple((name, label) for name, label in METRICS.items() if _has(windows, name))
+    names = [name for name, _ in present]
+    chosen = metric if metric in names else "accuracy"
+    known = [_row(window, chosen) for window in reversed(windows)]
+    found = tuple(Change(change, DETECTORS[change.detector]) for change in changes)
+    return Performance(
+        metric=chosen,
+        metrics=present,
+        chart=_chart(windows, chosen, found),
+        table=tuple(row for row in known if row.realised or row.estimated),
+        labels=sum(window.labels or 0 for window in windows),
+        rows=sum(window.rows for window in windows),
+        delay=delay,
+        reference=reference.metrics.get(chosen) if reference else None,
+        expected=reference.expected.get(chosen) if reference else None,
+        changes=found,
+    )
+
+
+def _has(windows: Iterable[PerformanceWindow], name: str) -> bool:
+    return any(name in (window.realised or window.estimated or {}) for window in windows)
+
+
+def _chart(
+    windows: Sequence[PerformanceWindow], metric: str, changes: Iterable[Change]
+) -> charts.LineChart | None:
+    """Realised and estimated values with their bands; None where neither is known of two windows."""
+    rows = [_row(window, metric) for window in windows]
+    if sum(row.realised is not None or row.estimated is not None for row in rows) < 2:
+        return None
+    estimated = [row.estimated or {} for row in rows]
+    series = {
+        "With labels": [row.realised.value if row.realised else None for row in rows],
+        "Estimated without labels": [found.get("value") for found in estimated],
+        "Estimate, low": [found.get("low") for found in estimated],
+        "Estimate, high": [found.get("high") for found in estimated],
+    }
+    drawn = charts.line_chart(
+        title=f"{METRICS[metric]} by window",
+        x_label="from",
+        x=[window.start for window in windows],
+        series=series,
+        y_label="share",
+    ).with_band("Estimate, 3 standard errors")
+    since = windows[0].start
+    return drawn.marked(
+        (change.found.predicted_at, f"{change.detector}: errors changed")
+        for change in changes
+        if change.found.predicted_at >= since
+    )
+
+
+def _row(window: PerformanceWindow, metric: str) -> WindowRow:
+    return WindowRow(
+        start=window.start,
+        rows=window.rows,
+        labels=window.labels,
+        label_drift=window.label_drift,
+        realised=(window.realised or {}).get(metric),
+        estimated=(window.estimated or {}).get(metric),
+    )

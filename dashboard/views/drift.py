@@ -1,0 +1,121 @@
+"""How far the live rows of a version are from its training, and what that does to its answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+
+from dashboard.presenters import drift as words
+from dashboard.presenters import performance as figures
+from dashboard.views.shell import caller_of, page
+from endpoints.errors import NotFound
+from endpoints.models import AlgorithmVersion, DriftReport, Endpoint
+from endpoints.models.monitoring import Window
+from endpoints.services import access, overview
+from endpoints.services.access import Need
+from endpoints.services.monitoring import performance, reports, trends
+from endpoints.services.monitoring.configuring import monitor_of
+from endpoints.services.monitoring.tick import tick
+from mlcore.estimate import ASSUMPTIONS
+
+DEFAULT_WINDOW = Window.ROWS.value
+WINDOWS, SPARK = 60, 30
+CHANGES = 10
+# Labels are counted by the hour, so they tell nothing of a window by count.
+WINDOW_OF_LABELS = {Window.ROWS.value: Window.DAY.value}
+
+
+@page
+@require_http_methods(["GET", "HEAD", "POST"])
+def drift(request: HttpRequest, slug: str) -> HttpResponse:
+    caller = caller_of(request)
+    endpoint = access.get_endpoint(caller=caller, slug=slug, need=Need.READ)
+    if request.method == "POST":
+        return _look_now(request, endpoint)
+    monitor = monitor_of(endpoint)
+    offered = words.choices(monitor.window_rows)
+    window = request.GET.get("window", DEFAULT_WINDOW)
+    if window not in [choice.code for choice in offered]:
+        window = DEFAULT_WINDOW
+    version = _version(endpoint, request.GET.get("version", ""))
+    context = {
+        "endpoint": endpoint,
+        "monitor": monitor,
+        "windows": offered,
+        "window": window,
+        "version": version,
+        "versions": _watched(endpoint),
+        "may_look": caller.may(Need.MONITOR, endpoint),
+        "may_add_rules": caller.may(Need.ALERT_RULES, endpoint),
+        "assumptions": ASSUMPTIONS,
+    }
+    if version is not None:
+        context |= _drift(request, version, window, monitor.effect)
+        context |= _performance(request, version, window)
+    return render(request, "dashboard/endpoint/drift.html", context)
+
+
+def _look_now(request: HttpRequest, endpoint: Endpoint) -> HttpResponse:
+    access.require(caller_of(request), Need.MONITOR, endpoint)
+    found = tick(endpoint, timezone.now)
+    messages.success(
+        request, f"Looked at {found.rows:,} new rows." if found.rows else "Nothing is new."
+    )
+    return redirect(request.get_full_path())
+
+
+def _version(endpoint: Endpoint, number: str) -> AlgorithmVersion | None:
+    """Return the version asked for, else the one in production, else the newest that was watched."""
+    if number:
+        found = endpoint.versions.filter(number=number).first() if number.isdecimal() else None
+        if found is None:
+            raise NotFound(f"“{endpoint.slug}” has no version {number[:20]}.")
+        return found
+    return endpoint.versions.in_production().first() or _watched(endpoint).first()
+
+
+def _watched(endpoint: Endpoint) -> Any:
+    seen = DriftReport.objects.filter(version__endpoint=endpoint).values("version")
+    return endpoint.versions.filter(pk__in=seen).order_by("-number")
+
+
+def _drift(
+    request: HttpRequest, version: AlgorithmVersion, window: str, effect: float
+) -> dict[str, Any]:
+    report = _report(request, version, window)
+    if report is None:
+        return {"drift": None}
+    points = trends.trend(version, window, limit=WINDOWS)
+    promotions = overview.promotions(version.endpoint, since=points[0].start) if points else []
+    return {
+        "drift": words.told(report, trends.effects(version, window, limit=SPARK)),
+        "trend": words.trend_chart(points, effect=effect, promotions=promotions),
+        "points": points[::-1],
+    }
+
+
+def _report(request: HttpRequest, version: AlgorithmVersion, window: str) -> DriftReport | None:
+    """Return the window that begins when asked, else the newest."""
+    found = reports.series(version.endpoint, window=window, version=version.number)
+    start = words.moment(request.GET.get("start", ""))
+    if start is not None:
+        found = found.filter(start=start)
+    return found.first()
+
+
+def _performance(request: HttpRequest, version: AlgorithmVersion, window: str) -> dict[str, Any]:
+    by = WINDOW_OF_LABELS.get(window, window)
+    windows = performance.newest(version, by, WINDOWS, timezone.now())
+    told = figures.told(
+        windows,
+        metric=request.GET.get("metric", ""),
+        delay=performance.delay(version),
+        reference=performance.reference(version),
+        changes=performance.changes(version, CHANGES),
+    )
+    return {"performance": told}

@@ -1,0 +1,187 @@
+"""Looks through what is new in the request log and brings all that is known of it up to date.
+
+It may run anywhere and any number of times at once: each block of requests is worked on without a lock,
+and stored only if nobody else has stored it meanwhile. It knows nothing of who asks.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any
+from uuid import UUID
+
+from django.db import InterfaceError, OperationalError, transaction
+
+from endpoints.errors import NoModel
+from endpoints.models import AlgorithmVersion, Endpoint, Monitor, PredictionRequest
+from endpoints.services import snapshots
+from endpoints.services.alerts import evaluating
+from endpoints.services.logged_rows import Entry, blocks
+from endpoints.services.monitoring import judging, label_stream, reports, watching
+from endpoints.services.monitoring.judging import Judged
+from mlcore.errors import MlcoreError
+
+logger = logging.getLogger(__name__)
+
+SETTLED = timedelta(seconds=3)
+"""A request gets its id before it is committed: what is younger may still be joined by an older one."""
+LONGEST_LOOK_BACK = timedelta(days=7)
+"""How far the first look at an endpoint goes back."""
+EVERY = timedelta(minutes=1)
+
+Clock = Callable[[], datetime]
+
+
+@dataclass
+class Ticked:
+    """What one look at an endpoint found. Skipped: rows that cannot be looked at, such as those of a
+    version without its artefact.
+
+    `complete` is False where another process looked at the same time and was faster.
+    """
+
+    endpoint: Endpoint
+    requests: int = 0
+    rows: int = 0
+    skipped: int = 0
+    windows: int = 0
+    blocks: int = 0
+    complete: bool = True
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        numbers = {name: getattr(self, name) for name in ("requests", "rows", "skipped", "windows")}
+        return {"endpoint": self.endpoint.slug, **numbers, "complete": self.complete}
+
+
+@dataclass(frozen=True)
+class Failed:
+    """An endpoint whose monitoring failed by a fault of ours; it is tried again the next time."""
+
+    slug: str
+    problem: str
+
+
+def tick(endpoint: Endpoint, clock: Clock, *, most_blocks: int | None = None) -> Ticked:
+    """Look through the requests and labels that came since the last time, then at the alerts.
+
+    After so many blocks it stops: then there may be more, and labels and alerts are still to come.
+    """
+    ticked = Ticked(endpoint)
+    settled = clock() - SETTLED
+    while block := _next_block(monitor := _monitor(endpoint), settled):
+        ticked.complete = _take(monitor, block, ticked, clock())
+        ticked.blocks += 1
+        if not ticked.complete or ticked.blocks == most_blocks:
+            return ticked
+    reports.close(endpoint, settled)
+    Monitor.objects.filter(pk=endpoint.pk).update(looked_at=clock())
+    label_stream.feed(endpoint, clock)
+    evaluating.evaluate(endpoint, clock)
+    return ticked
+
+
+def tick_all(clock: Clock) -> list[Ticked | Failed]:
+    """Look at all endpoints. One that fails is logged and left for the next time."""
+    return [_tick_or_tell(endpoint, clock) for endpoint in Endpoint.objects.order_by("slug")]
+
+
+def _tick_or_tell(
+    endpoint: Endpoint, clock: Clock, *, most_blocks: int | None = None
+) -> Ticked | Failed:
+    try:
+        return tick(endpoint, clock, most_blocks=most_blocks)
+    except (OperationalError, InterfaceError):
+        raise  # without the database all others would fail too
+    except Exception as error:
+        logger.exception("the monitoring of %s failed", endpoint.slug)
+        return Failed(endpoint.slug, str(error))
+
+
+def _monitor(endpoint: Endpoint) -> Monitor:
+    return Monitor.objects.get_or_create(endpoint=endpoint)[0]
+
+
+def _next_block(monitor: Monitor, settled: datetime) -> Sequence[Entry]:
+    """Return the oldest requests that nobody has looked at yet, the oldest first."""
+    logged = PredictionRequest.objects.filter(endpoint=monitor.endpoint_id).monitored()
+    logged = logged.before(settled)
+    if monitor.log_cursor is None:
+        logged = logged.since(settled - LONGEST_LOOK_BACK)
+    else:
+        logged = logged.filter(id__gt=monitor.log_cursor)
+    return next(blocks(logged, None), [])
+
+
+def _take(monitor: Monitor, block: Sequence[Entry], ticked: Ticked, now: datetime) -> bool:
+    """Add a block to its windows. Returns False, with nothing changed, if somebody was faster."""
+    judged: list[Judged] = []
+    skipped = 0
+    for version, entries in _by_version(block):
+        try:
+            judged += _judged(version, entries, monitor, now)
+        except (NoModel, MlcoreError) as error:
+            # Whatever is odd about them is so for ever, and what comes later must not wait for it.
+            skipped += sum(entry.row_count for entry in entries)
+            logger.warning("%s is not monitored: %s", version, error)
+    with transaction.atomic():
+        unmoved = Monitor.objects.filter(pk=monitor.pk, log_cursor=monitor.log_cursor)
+        if not unmoved.update(log_cursor=UUID(block[-1].id), looked_at=now):
+            return False
+        judging.store(judged)
+    ticked.requests += len(block)
+    ticked.rows += sum(entry.row_count for entry in block)
+    ticked.skipped += skipped
+    ticked.windows += len(judged)
+    return True
+
+
+def _judged(
+    version: AlgorithmVersion, entries: Sequence[Entry], monitor: Monitor, now: datetime
+) -> list[Judged]:
+    classifier = snapshots.load(version)
+    grown = watching.grow(version, classifier, entries, monitor.window_rows)
+    return [judging.judge(version, classifier, window, monitor, now) for window in grown]
+
+
+def _by_version(block: Sequence[Entry]) -> Iterable[tuple[AlgorithmVersion, list[Entry]]]:
+    """Group a block by the version that answered; each keeps the order of time."""
+    ordered = sorted(block, key=lambda entry: entry.version_id)
+    groups = {key: list(group) for key, group in groupby(ordered, lambda entry: entry.version_id)}
+    versions = AlgorithmVersion.objects.select_related("endpoint").in_bulk(groups)
+    return [(versions[key], entries) for key, entries in groups.items()]
+
+
+class MinuteJob:
+    """The worker's part: once a minute it looks at all endpoints, a block of requests at a time, so that
+    other jobs and signals get between."""
+
+    def __init__(self, elapsed: Callable[[], float] = time.monotonic) -> None:
+        self._elapsed = elapsed
+        self._next_look = float("-inf")
+        self._waiting: deque[Endpoint] = deque()
+
+    def __call__(self, clock: Clock) -> str | None:
+        """Take a block if it is time; return what became of it, None if there is nothing new."""
+        if not self._waiting and self._elapsed() >= self._next_look:
+            self._next_look = self._elapsed() + EVERY.total_seconds()
+            self._waiting.extend(Endpoint.objects.order_by("slug"))
+        while self._waiting:
+            found = _tick_or_tell(self._waiting[0], clock, most_blocks=1)
+            has_more = isinstance(found, Ticked) and found.complete and found.blocks
+            if not has_more:
+                self._waiting.popleft()
+            if isinstance(found, Failed):
+                return "unfinished"
+            if found.requests:
+                return "looked"
+        return None
+
+
+minutely = MinuteJob()
