@@ -133,9 +133,9 @@ class Profile:
         return self.scores.deciles is not None
 
     def to_dict(self) -> dict[str, Any]:
-        data = asdict(self)
-        for part in (data["scores"], *data["columns"]):
-            _drop(part, "deciles", "tails")
+        data = dict(vars(self))
+        data["columns"] = [_told(column) for column in self.columns]
+        data["scores"] = _told(self.scores)
         if self.performance is not None:
             data["performance"] = self.performance.to_dict()
         _drop(data, "class_counts", "performance")
@@ -177,6 +177,15 @@ class Profile:
 
 def _performance(data: Mapping[str, Any] | None) -> ReferencePerformance | None:
     return None if data is None else ReferencePerformance.from_dict(data)
+
+
+def _told(part: ColumnProfile | ScoreProfile) -> dict[str, Any]:
+    """As ``asdict`` has it, without a copy of each of thousands of quantiles."""
+    data = dict(vars(part))
+    for name in ("deciles", "tails"):
+        data[name] = None if data[name] is None else asdict(data[name])
+    _drop(data, "deciles", "tails")
+    return data
 
 
 def _drop(data: dict[str, Any], *names: str) -> None:
