@@ -60,7 +60,9 @@ def measure(
     if live is None:
         return []
     asked = Asked(rule, live.version, live.since, now, live.min_rows)
-    found = islice((r for r in _readings(asked) if math.isfinite(r.value)), rule.consecutive + before)
+    found = islice(
+        (r for r in _readings(asked) if math.isfinite(r.value)), rule.consecutive + before
+    )
     measured = [_measured(reading, live.version) for reading in found]
     return measured[::-1]
 
