@@ -16,20 +16,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mlcore.arrays import FloatArray, IntArray, floats
-from mlcore.errors import DataError, listed
+from mlcore.arrays import FloatArray, IntArray
+from mlcore.errors import DataError
 from mlcore.grid import Grid
 from mlcore.layout import CategorySummary, Layout, NumberSummary
+from mlcore.live_rows import Table, arrays, headline_scores, holes_of
 from mlcore.profile import Profile
-from mlcore.schema import Columns
 
 FORMAT = 1
 MOST_UNSEEN = 20
 _LONGEST_TEXT = 100
 _LARGEST = 64 * 2**20
 _HEAD = struct.Struct("<B8sQ")
-
-Table = Columns | FloatArray | Mapping[str, ArrayLike]
 
 
 @dataclass(eq=False)
@@ -89,16 +87,16 @@ class Window:
         numbers of the classes. Raises DataError for columns that are not the profile's or of
         different lengths; then nothing has been counted.
         """
-        table = _arrays(columns, self.layout.profile)
+        table = arrays(columns, self.layout.profile)
         n = len(next(iter(table.values()))) if table else 0
-        scores = None if probabilities is None else _scores(probabilities)
+        scores = None if probabilities is None else headline_scores(probabilities)
         chosen = None if predicted is None else np.asarray(predicted, np.int64)
         given = [*table.values(), *(part for part in (scores, chosen) if part is not None)]
         if any(part.shape != (n,) for part in given):
             raise DataError("the columns of a window must have one length")
         if chosen is not None and n and not (0 <= chosen.min() <= chosen.max() < self._n_classes):
             raise DataError(f"a predicted class is not one of 0 .. {self._n_classes - 1}")
-        gaps = _holes(columns, holes, n)
+        gaps = holes_of(columns, holes, n)
         for place, column in enumerate(self.layout.profile.columns):
             self._add(place, table[column.name], gaps.get(column.name))
         if scores is not None:
@@ -257,45 +255,3 @@ def _tally(texts: dict[str, int], more: Mapping[str, int]) -> dict[str, int]:
         if text in texts or len(texts) < MOST_UNSEEN:
             texts[text] = texts.get(text, 0) + count
     return texts
-
-
-def _arrays(table: Table, profile: Profile) -> dict[str, NDArray[Any]]:
-    """One array a column, by name: float64 for numbers."""
-    names = [column.name for column in profile.columns]
-    if isinstance(table, np.ndarray):
-        if table.ndim != 2 or table.shape[1] != len(names):
-            raise DataError(f"a window takes a matrix of shape (n, {len(names)})")
-        return dict(zip(names, table.astype(np.float64, copy=False).T, strict=True))
-    values = table.values if isinstance(table, Columns) else table
-    if set(values) != set(names):
-        raise DataError(f"the columns of a window must be {listed(names)}")
-    return {
-        column.name: floats(values[column.name], f"values of {column.name}")
-        if column.kind == "number"
-        else np.asarray(values[column.name], object)
-        for column in profile.columns
-    }
-
-
-def _holes(
-    table: Table, holes: Mapping[str, ArrayLike] | None, n: int
-) -> dict[str, NDArray[np.bool_]]:
-    """Where a column has no value of its own (n,), by name; columns without holes are left out."""
-    found = {name: np.asarray(gaps, np.bool_) for name, gaps in (holes or {}).items()}
-    if isinstance(table, Columns) and any(table.imputed):
-        for row, names in enumerate(table.imputed):
-            for name in names:
-                found.setdefault(name, np.zeros(n, np.bool_))[row] = True
-    if any(gaps.shape != (n,) for gaps in found.values()):
-        raise DataError("the holes of a window must be as long as its columns")
-    return found
-
-
-def _scores(probabilities: FloatArray) -> FloatArray:
-    """The positive class's of two, the largest of three or more; as the profile has them."""
-    if probabilities.ndim == 1:
-        return probabilities
-    if probabilities.shape[1] == 2:
-        return probabilities[:, 1]
-    largest: FloatArray = probabilities.max(axis=1)
-    return largest

@@ -25,7 +25,10 @@ from mlcore.estimate import ASSUMPTIONS
 
 DEFAULT_WINDOW = Window.ROWS.value
 WINDOWS, SPARK = 60, 30
+MOST_VERSIONS = 6
 CHANGES = 10
+MOST_BLOCKS = 20
+"""That somebody waits for; the worker has more time."""
 # Labels are counted by the hour, so they tell nothing of a window by count.
 WINDOW_OF_LABELS = {Window.ROWS.value: Window.DAY.value}
 
@@ -49,7 +52,7 @@ def drift(request: HttpRequest, slug: str) -> HttpResponse:
         "windows": offered,
         "window": window,
         "version": version,
-        "versions": _watched(endpoint),
+        "versions": list(_watched(endpoint)[:MOST_VERSIONS]),
         "may_look": caller.may(Need.MONITOR, endpoint),
         "may_add_rules": caller.may(Need.ALERT_RULES, endpoint),
         "assumptions": ASSUMPTIONS,
@@ -62,10 +65,10 @@ def drift(request: HttpRequest, slug: str) -> HttpResponse:
 
 def _look_now(request: HttpRequest, endpoint: Endpoint) -> HttpResponse:
     access.require(caller_of(request), Need.MONITOR, endpoint)
-    found = tick(endpoint, timezone.now)
-    messages.success(
-        request, f"Looked at {found.rows:,} new rows." if found.rows else "Nothing is new."
-    )
+    found = tick(endpoint, timezone.now, most_blocks=MOST_BLOCKS)
+    said = f"Looked at {found.rows:,} new rows." if found.rows else "Nothing is new."
+    more = " There are more: look again." if found.blocks == MOST_BLOCKS else ""
+    messages.success(request, said + more)
     return redirect(request.get_full_path())
 
 
@@ -105,7 +108,8 @@ def _report(request: HttpRequest, version: AlgorithmVersion, window: str) -> Dri
     start = words.moment(request.GET.get("start", ""))
     if start is not None:
         found = found.filter(start=start)
-    return found.first()
+    key = found.values_list("pk", flat=True).first()
+    return None if key is None else reports.find(version.endpoint, key)
 
 
 def _performance(request: HttpRequest, version: AlgorithmVersion, window: str) -> dict[str, Any]:

@@ -14,8 +14,10 @@ from pytest_django.fixtures import Settings
 
 from endpoints.models import (
     AlgorithmVersion,
+    DriftReport,
     Endpoint,
     Event,
+    FeatureDrift,
     Metric,
     Run,
     StatusChange,
@@ -27,7 +29,9 @@ from tests.dashboard.conftest import Browse, Site
 MOST = 15
 # On the review page each gate asks for what it judges; that of live inputs from 200 rows on.
 REVIEW = "/endpoints/raisin/versions/2/review/?to=production"
-MORE, ENOUGH_ROWS = {REVIEW: 20}, {REVIEW: 210}
+# The drift page holds the log, its windows, their trend and the labels side by side.
+DRIFT = "/endpoints/raisin/drift/"
+MORE, ENOUGH_ROWS = {REVIEW: 20, DRIFT: 22}, {REVIEW: 210}
 
 
 def more_endpoints(site: Site, places: range) -> None:
@@ -100,6 +104,24 @@ def more_runs(site: Site, places: range) -> None:
     )
 
 
+def more_reports(site: Site, places: range) -> None:
+    """A window a day, each with a feature for each place so far."""
+    version, now = site.endpoint.versions.get(number=1), timezone.now()
+    for place in places[:10]:
+        start = now - timedelta(days=place)
+        report = DriftReport.objects.create(
+            version=version, window="rows", start=start, end=start, n_rows=60, features=len(places),
+            drifted=0, possible=0, verdict="no_drift", computed_at=now,
+        )  # fmt: skip
+        FeatureDrift.objects.bulk_create(
+            FeatureDrift(
+                report=report, position=column, name=f"c{column}", kind="number",
+                verdict="no_drift", effect=0.1, results=[], bins={},
+            )
+            for column in range(len(places))
+        )  # fmt: skip
+
+
 LISTS: dict[str, Callable[[Site, range], None]] = {
     "/": more_endpoints,
     "/endpoints/raisin/": more_predictions,
@@ -110,6 +132,7 @@ LISTS: dict[str, Callable[[Site, range], None]] = {
     "/endpoints/raisin/versions/1/summary/": more_versions,
     REVIEW: more_predictions,
     "/endpoints/raisin/predictions/": more_predictions,
+    DRIFT: more_reports,
     "/runs/": more_runs,
     "/account/": more_endpoints,
 }
