@@ -23,6 +23,7 @@ from mlcore.errors import SchemaError, cut, did_you_mean, listed, shown
 Label = str | int | float | None
 BESIDE = ("labels", "version")
 """What may stand beside the rows."""
+BOM = b"\xef\xbb\xbf"
 LARGEST_VERSION = 10**9
 
 
@@ -40,6 +41,7 @@ def read_table(body: bytes, served: Served, version: int | None) -> GivenTable:
 
     Raises InvalidJson, InvalidRequest, InvalidRows, TooLarge, NotFound or NoModel.
     """
+    body = body.removeprefix(BOM)
     if body.lstrip()[:1] in (b"{", b"[", b""):
         document = parse_json(body)
         chosen = served.choose(_version(document, version), None)

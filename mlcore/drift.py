@@ -9,7 +9,7 @@ evidence, makes drift possible, no more. A distance alone cries wolf over 50 row
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -126,17 +126,48 @@ def measure(
     sizes = [
         found.value for found in shifts if found.value is not None and np.isfinite(found.value)
     ]
-    drifted = tuple(feature.name for feature in features if feature.verdict == "drift")
-    return DriftReport(
-        n_ref=profile.n_rows,
-        n_cur=window.n_rows,
-        verdict=worst([feature.verdict for feature in features]),
-        drift_score=float(np.mean(sizes)) if sizes else None,
-        share_drifted=len(drifted) / len(features) if features else None,
+    return _summed_up(
+        DriftReport(
+            n_ref=profile.n_rows,
+            n_cur=window.n_rows,
+            verdict="insufficient_data",
+            drift_score=float(np.mean(sizes)) if sizes else None,
+            share_drifted=None,
+            drifted=(),
+            possible=(),
+            features=features,
+            outputs=outputs,
+        )
+    )
+
+
+GRAVE = ("missing", "unseen", "constant")
+"""Checks of quality that are drift by themselves: a value out of range is a matter of one row."""
+
+
+def with_quality(report: DriftReport, checks: Iterable[Result]) -> DriftReport:
+    """The report in which features have drifted also by what ``check_quality`` says of them.
+
+    A column that is missing now has no distribution left to compare.
+    """
+    grave = {check.feature for check in checks if check.drifted and check.name in GRAVE}
+    features = tuple(
+        replace(feature, verdict="drift") if feature.name in grave else feature
+        for feature in report.features
+    )
+    return _summed_up(replace(report, features=features))
+
+
+def _summed_up(report: DriftReport) -> DriftReport:
+    """With the verdict and the names that follow from the features."""
+    verdicts = {feature.name: feature.verdict for feature in report.features}
+    drifted = tuple(name for name, verdict in verdicts.items() if verdict == "drift")
+    return replace(
+        report,
+        verdict=worst(list(verdicts.values())),
+        share_drifted=len(drifted) / len(verdicts) if verdicts else None,
         drifted=drifted,
-        possible=tuple(feature.name for feature in features if feature.verdict == "possible"),
-        features=features,
-        outputs=outputs,
+        possible=tuple(name for name, verdict in verdicts.items() if verdict == "possible"),
     )
 
 

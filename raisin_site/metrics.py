@@ -21,12 +21,13 @@ from prometheus_client.core import (
 )
 from prometheus_client.exposition import choose_encoder
 
+from endpoints.models import FeatureDrift
 from endpoints.protocols.view import protocol
 from endpoints.services import access, request_log
 from endpoints.services.access import Caller, Need
 from endpoints.services.metrics import DURATIONS, Measured, Reading, metrics, together
 from endpoints.services.monitoring.gauges import gauges
-from endpoints.services.monitoring.reports import FEATURES, Today
+from endpoints.services.monitoring.reports import Today
 from endpoints.services.snapshots import Served, snapshots
 
 EVERYBODY = Caller(system="metrics")
@@ -206,7 +207,7 @@ def _drift(days: Sequence[Today]) -> Iterator[Metric]:
             if value is not None:
                 gauges_of_a_day[name].add_metric(place, value)
         for column in today.report.columns.all():
-            if column.kind in FEATURES and column.effect is not None:
+            if column.kind in FeatureDrift.INPUTS and column.effect is not None:
                 features.add_metric((*place, column.name), column.effect)
     yield from gauges_of_a_day.values()
     yield features

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -24,7 +24,6 @@ WINDOWS = MappingProxyType(
     }
 )
 A_MAIL = "a mail address"
-_COUNTS = frozenset({AlertMetric.FEATURES_DRIFTED, AlertMetric.ERROR_CHANGES, AlertMetric.REQUESTS})
 
 
 @dataclass(frozen=True)
@@ -105,14 +104,12 @@ def limit(rule: AlertRule, value: float) -> str:
 
 def shown(of: str, value: float) -> str:
     """Return a value of a metric as such values are written."""
-    write: Callable[[float], str] = formats.statistic
+    if value >= kinds.WITHOUT_BOUND:
+        return "without bound"
     if of in kinds.SHARES:
-        write = formats.percent
-    elif of in _COUNTS:
-        write = formats.count
-    elif of == AlertMetric.LATENCY_P95:
-        write = formats.ms
-    return write(value)
+        return formats.percent(value)
+    number = formats.brief(value) if abs(value) < 1_000 else formats.fixed(value, 0)
+    return f"{number}{formats.NBSP}ms" if of == AlertMetric.LATENCY_P95 else number
 
 
 def letters(alert: Alert, *, shows_all: bool) -> list[Letter]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import accumulate
 from typing import Any
 
@@ -28,7 +28,7 @@ MEASURES = {
     "jensen_shannon": "Jensen-Shannon distance",
     "l_infinity": "Largest change of a share",
     "chi_square": "Chi-square",
-    "missing": "Missing values, share",
+    "missing": "Missing values, share more than in training",
     "out_of_range": "Out of the training's range, share",
     "unseen": "Categories not in the training, share",
     "constant": "Only one value now",
@@ -217,16 +217,21 @@ def trend_chart(
         x_label="from",
         x=[point.start for point in points],
         series={
-            "Largest of a feature": [point.largest_effect for point in points],
-            "Mean of the numbers": [point.drift_score for point in points],
+            "Largest of a feature": [_sure(point, point.largest_effect) for point in points],
+            "Mean of the numbers": [_sure(point, point.drift_score) for point in points],
             f"Limit ({plain(effect)})": [effect for _ in points],
         },
-        y_label="in standard deviations of the training",
+        y_label="numbers in standard deviations of the training",
         scale="zero",
     )
     since = points[0].start
     live = (change for change in promotions if change.at >= since)
     return drawn.marked((change.at, f"{change.version.label} went live") for change in live)
+
+
+def _sure(point: TrendPoint, shift: float | None) -> float | None:
+    """Leave out windows of few rows, which shift by chance."""
+    return None if point.verdict == Verdict.INSUFFICIENT else shift
 
 
 @dataclass(frozen=True)
@@ -247,7 +252,9 @@ def choices(window_rows: int) -> tuple[Choice, ...]:
 
 
 def moment(text: str) -> datetime | None:
+    """Read when a window began; without a zone it is UTC."""
     try:
-        return datetime.fromisoformat(text)
-    except ValueError:
+        found = datetime.fromisoformat(text)
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None

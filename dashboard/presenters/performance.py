@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import dropwhile
 from types import MappingProxyType
 
 from dashboard import charts
@@ -58,6 +59,7 @@ class Performance:
     rows: int
     delay: Delay | None
     reference: float | None
+    reference_rows: int | None
     expected: float | None
     changes: tuple[Change, ...]
 
@@ -88,6 +90,7 @@ def told(
         rows=sum(window.rows for window in windows),
         delay=delay,
         reference=reference.metrics.get(chosen) if reference else None,
+        reference_rows=reference.rows if reference else None,
         expected=reference.expected.get(chosen) if reference else None,
         changes=found,
     )
@@ -102,6 +105,7 @@ def _chart(
 ) -> charts.LineChart | None:
     """Realised and estimated values with their bands; None where neither is known of two windows."""
     rows = [_row(window, metric) for window in windows]
+    rows = list(dropwhile(lambda row: row.realised is None and row.estimated is None, rows))
     if sum(row.realised is not None or row.estimated is not None for row in rows) < 2:
         return None
     estimated = [row.estimated or {} for row in rows]
@@ -114,11 +118,11 @@ def _chart(
     drawn = charts.line_chart(
         title=f"{METRICS[metric]} by window",
         x_label="from",
-        x=[window.start for window in windows],
+        x=[row.start for row in rows],
         series=series,
         y_label="share",
     ).with_band("Estimate, 3 standard errors")
-    since = windows[0].start
+    since = rows[0].start
     return drawn.marked(
         (change.found.predicted_at, f"{change.detector}: errors changed")
         for change in changes

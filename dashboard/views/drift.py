@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django.contrib import messages
@@ -15,20 +16,19 @@ from dashboard.presenters import performance as figures
 from dashboard.views.shell import caller_of, page
 from endpoints.errors import NotFound
 from endpoints.models import AlgorithmVersion, DriftReport, Endpoint
-from endpoints.models.monitoring import Window
+from endpoints.models.monitoring import Verdict, Window
 from endpoints.services import access, overview
 from endpoints.services.access import Need
 from endpoints.services.monitoring import performance, reports, trends
 from endpoints.services.monitoring.configuring import monitor_of
-from endpoints.services.monitoring.tick import tick
+from endpoints.services.monitoring.tick import BLOCKS_A_REQUEST, tick
 from mlcore.estimate import ASSUMPTIONS
 
 DEFAULT_WINDOW = Window.ROWS.value
+NUMBER = re.compile("[0-9]{1,9}")
 WINDOWS, SPARK = 60, 30
 MOST_VERSIONS = 6
 CHANGES = 10
-MOST_BLOCKS = 20
-"""That somebody waits for; the worker has more time."""
 # Labels are counted by the hour, so they tell nothing of a window by count.
 WINDOW_OF_LABELS = {Window.ROWS.value: Window.DAY.value}
 
@@ -65,9 +65,9 @@ def drift(request: HttpRequest, slug: str) -> HttpResponse:
 
 def _look_now(request: HttpRequest, endpoint: Endpoint) -> HttpResponse:
     access.require(caller_of(request), Need.MONITOR, endpoint)
-    found = tick(endpoint, timezone.now, most_blocks=MOST_BLOCKS)
+    found = tick(endpoint, timezone.now, most_blocks=BLOCKS_A_REQUEST)
     said = f"Looked at {found.rows:,} new rows." if found.rows else "Nothing is new."
-    more = " There are more: look again." if found.blocks == MOST_BLOCKS else ""
+    more = " There are more: look again." if found.has_more else ""
     messages.success(request, said + more)
     return redirect(request.get_full_path())
 
@@ -75,7 +75,9 @@ def _look_now(request: HttpRequest, endpoint: Endpoint) -> HttpResponse:
 def _version(endpoint: Endpoint, number: str) -> AlgorithmVersion | None:
     """Return the version asked for, else the one in production, else the newest that was watched."""
     if number:
-        found = endpoint.versions.filter(number=number).first() if number.isdecimal() else None
+        found = (
+            endpoint.versions.filter(number=number).first() if NUMBER.fullmatch(number) else None
+        )
         if found is None:
             raise NotFound(f"“{endpoint.slug}” has no version {number[:20]}.")
         return found
@@ -103,11 +105,13 @@ def _drift(
 
 
 def _report(request: HttpRequest, version: AlgorithmVersion, window: str) -> DriftReport | None:
-    """Return the window that begins when asked, else the newest."""
+    """Return the window that begins when asked, else the newest that has a verdict, else the newest."""
     found = reports.series(version.endpoint, window=window, version=version.number)
     start = words.moment(request.GET.get("start", ""))
     if start is not None:
         found = found.filter(start=start)
+    elif (sure := found.exclude(verdict=Verdict.INSUFFICIENT)).exists():
+        found = sure
     key = found.values_list("pk", flat=True).first()
     return None if key is None else reports.find(version.endpoint, key)
 

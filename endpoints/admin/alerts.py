@@ -8,13 +8,14 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import ForeignKey, QuerySet
+from django.db.models.constants import LOOKUP_SEP
 from django.forms import ModelChoiceField
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
-from endpoints.admin.base import ReadOnlyAdmin
+from endpoints.admin.base import KnownEndpointsFilter, OfKnownEndpoints, ReadOnlyAdmin
 from endpoints.errors import DomainError
 from endpoints.models import Alert, AlertRule, EmailDelivery
 from endpoints.services import access, sending
@@ -37,18 +38,6 @@ class AlertRuleForm(forms.ModelForm):
         return cleaned
 
 
-class OfKnownEndpoints(admin.ModelAdmin):
-    """Rows of endpoints that the reader may know; a group does not count at one for members only."""
-
-    endpoint_path = "endpoint"
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        rows, caller = super().get_queryset(request), Caller(user=request.user)
-        if not caller.may(Need.READ):
-            return rows.none()
-        return rows.filter(**{f"{self.endpoint_path}__in": access.visible_endpoints(caller)})
-
-
 @admin.register(AlertRule)
 class AlertRuleAdmin(OfKnownEndpoints):
     form = AlertRuleForm
@@ -64,7 +53,7 @@ class AlertRuleAdmin(OfKnownEndpoints):
         "enabled",
         "muted_until",
     )
-    list_filter = ("enabled", "severity", "metric", "endpoint")
+    list_filter = ("enabled", "severity", "metric", ("endpoint", KnownEndpointsFilter))
     list_select_related = ("endpoint",)
     search_fields = ("name", "feature")
     actions = ("enable", "disable", "send_test", "mute_a_day", "tell_again")
@@ -81,6 +70,16 @@ class AlertRuleAdmin(OfKnownEndpoints):
         ("Telling", {"fields": ("to_webhooks", "emails", "cooldown_minutes")}),
     )
 
+    def get_fieldsets(self, request: HttpRequest, obj: AlertRule | None = None) -> Any:
+        """Addresses are for who keeps the rules."""
+        shown = super().get_fieldsets(request, obj)
+        return shown if _may(request, Need.ALERT_RULES, obj) else _without("emails", shown)
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """An address that filters by mail addresses would tell them letter by letter."""
+        is_of_emails = lookup.split(LOOKUP_SEP)[0] == "emails"
+        return not is_of_emails and super().lookup_allowed(lookup, value, request)
+
     def get_readonly_fields(
         self, request: HttpRequest, obj: AlertRule | None = None
     ) -> tuple[str, ...]:
@@ -95,8 +94,11 @@ class AlertRuleAdmin(OfKnownEndpoints):
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: AlertRule, form: Any, change: bool) -> None:
-        keep = rules.change if change else rules.create
-        keep(obj, actor=Caller(user=request.user), now=timezone.now())
+        actor, now = Caller(user=request.user), timezone.now()
+        if change:
+            rules.change(obj, actor=actor, now=now, names=form.changed_data)
+        else:
+            rules.create(obj, actor=actor, now=now)
 
     def delete_model(self, request: HttpRequest, obj: AlertRule) -> None:
         rules.remove(obj, actor=Caller(user=request.user), now=timezone.now())
@@ -174,7 +176,7 @@ class AlertAdmin(OfKnownEndpoints, ReadOnlyAdmin):
         "told_at",
         "acknowledged_by",
     )
-    list_filter = ("state", "rule__severity", "rule__endpoint")
+    list_filter = ("state", "rule__severity", ("rule__endpoint", KnownEndpointsFilter))
     list_select_related = ("rule__endpoint", "version__endpoint")
     search_fields = ("rule__name", "note")
     date_hierarchy = "pending_at"
@@ -251,6 +253,13 @@ class EmailDeliveryAdmin(ReadOnlyAdmin):
 
 def _may(request: HttpRequest, need: Need, rule: AlertRule | None) -> bool:
     return rule is None or Caller(user=request.user).may(need, rule.endpoint)
+
+
+def _without(name: str, fieldsets: Any) -> list[tuple[Any, dict[str, Any]]]:
+    return [
+        (title, options | {"fields": tuple(field for field in options["fields"] if field != name)})
+        for title, options in fieldsets
+    ]
 
 
 def _switch_on(rule: AlertRule, **facts: Any) -> None:

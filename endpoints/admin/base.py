@@ -1,4 +1,5 @@
-"""What the lists share: history that is only read, counts with a bound, edits that are recorded."""
+"""What the lists share: history that is only read, endpoints that the reader may know, counts with a bound,
+edits that are recorded."""
 
 from __future__ import annotations
 
@@ -6,13 +7,14 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.functional import cached_property
 
 from endpoints.models import Endpoint, Run
-from endpoints.services import audit
-from endpoints.services.access import Caller
+from endpoints.services import access, audit
+from endpoints.services.access import Caller, Need
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
@@ -26,6 +28,30 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+class OfKnownEndpoints(admin.ModelAdmin):
+    """Rows of endpoints that the reader may know; a group does not count at one for members only."""
+
+    endpoint_path = "endpoint"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows, caller = super().get_queryset(request), Caller(user=request.user)
+        if not caller.may(Need.READ):
+            return rows.none()
+        return rows.filter(**{f"{self.endpoint_path}__in": access.visible_endpoints(caller)})
+
+
+class KnownEndpointsFilter(admin.RelatedFieldListFilter):
+    """The endpoints that the reader may know; the stock filter names all."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> Any:
+        caller = Caller(user=request.user)
+        if not caller.may(Need.READ):
+            return []
+        known = {"pk__in": access.visible_endpoints(caller)}
+        ordering = self.field_admin_ordering(field, request, model_admin)
+        return field.get_choices(include_blank=False, limit_choices_to=known, ordering=ordering)
 
 
 class BoundedPaginator(Paginator):

@@ -16,7 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from endpoints.admin.base import ReadOnlyAdmin, record_edit
+from endpoints.admin.base import KnownEndpointsFilter, ReadOnlyAdmin, record_edit
 from endpoints.admin.people import KeepsMembers, MembershipInline
 from endpoints.admin.versions import version_link
 from endpoints.models import ApiKey, Endpoint, Event
@@ -238,7 +238,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         "expires_at",
         "revoked_at",
     )
-    list_filter = ("endpoint",)
+    list_filter = (("endpoint", KnownEndpointsFilter),)
     list_select_related = ("endpoint", "created_by")
     search_fields = ("name", "prefix")
     fields = (

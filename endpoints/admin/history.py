@@ -7,7 +7,7 @@ from collections import Counter
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 
-from endpoints.admin.base import ReadOnlyAdmin
+from endpoints.admin.base import KnownEndpointsFilter, ReadOnlyAdmin
 from endpoints.models import Endpoint, Event, StatusChange
 
 VERDICTS = {"pass": "pass", "warn": "warn", "fail": "fail", "not_run": "not run"}
@@ -27,7 +27,7 @@ class StatusChangeAdmin(ReadOnlyAdmin):
         "verdicts",
         "overruled",
     )
-    list_filter = ("verb", "version__endpoint")
+    list_filter = ("verb", ("version__endpoint", KnownEndpointsFilter))
     list_select_related = ("version__endpoint",)
     date_hierarchy = "at"
     search_fields = ("reason", "actor_name")
@@ -49,7 +49,7 @@ class StatusChangeAdmin(ReadOnlyAdmin):
 @admin.register(Event)
 class EventAdmin(ReadOnlyAdmin):
     list_display = ("at", "verb", "subject", "endpoint", "actor_name", "reason")
-    list_filter = ("verb", "endpoint")
+    list_filter = ("verb", ("endpoint", KnownEndpointsFilter))
     list_select_related = ("endpoint",)
     date_hierarchy = "at"
     search_fields = ("subject", "reason", "actor_name")

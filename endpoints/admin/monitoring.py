@@ -9,8 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from endpoints.admin.alerts import OfKnownEndpoints
-from endpoints.admin.base import ReadOnlyAdmin
+from endpoints.admin.base import KnownEndpointsFilter, OfKnownEndpoints, ReadOnlyAdmin
 from endpoints.models import DriftReport, FeatureDrift, Monitor
 from endpoints.services.access import Caller, Need
 from endpoints.services.monitoring import configuring
@@ -77,7 +76,7 @@ class DriftReportAdmin(OfKnownEndpoints, ReadOnlyAdmin):
         "drift_score",
         "computed_at",
     )
-    list_filter = ("window", "verdict", "is_open", "version__endpoint")
+    list_filter = ("window", "verdict", "is_open", ("version__endpoint", KnownEndpointsFilter))
     list_select_related = ("version__endpoint",)
     date_hierarchy = "start"
     show_full_result_count = False

@@ -12,6 +12,7 @@ from django.forms import ModelChoiceField
 from django.http import HttpRequest
 from django.utils import timezone
 
+from endpoints.admin.base import KnownEndpointsFilter
 from endpoints.models import Membership
 from endpoints.roles import ROLES
 from endpoints.services import memberships
@@ -58,7 +59,7 @@ class KeepsMembers:
 @admin.register(Membership)
 class MembershipAdmin(_RolesAlone, admin.ModelAdmin):
     list_display = ("user", "role", "endpoint", "created_at")
-    list_filter = ("role", "endpoint")
+    list_filter = ("role", ("endpoint", KnownEndpointsFilter))
     list_select_related = ("user", "role", "endpoint")
     search_fields = ("user__username",)
     autocomplete_fields = ("user", "endpoint")

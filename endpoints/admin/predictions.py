@@ -17,10 +17,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, Streami
 from django.utils import timezone
 
 from endpoints import downloads
-from endpoints.admin.base import BoundedPaginator, ReadOnlyAdmin
+from endpoints.admin.base import BoundedPaginator, KnownEndpointsFilter, ReadOnlyAdmin
 from endpoints.errors import Conflict, DomainError
 from endpoints.models import AlgorithmVersion, Feedback, PredictionRequest
-from endpoints.services import feedback, overview
+from endpoints.services import access, feedback, overview
 from endpoints.services.access import Caller, Need
 
 FACTS = (
@@ -30,14 +30,14 @@ FACTS = (
 
 
 class AnsweringVersionFilter(admin.RelatedFieldListFilter):
-    """The versions that answered, of the chosen endpoint if one is chosen.
+    """The versions that answered at endpoints that the reader may know, or at the chosen one of them.
 
     The stock filter of used values reads the whole log.
     """
 
     def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> Any:
-        versions = overview.that_answered(AlgorithmVersion.objects.select_related("endpoint"))
-        versions = versions.filter(**chosen_endpoint(request))
+        known = access.visible_versions(Caller(user=request.user)).select_related("endpoint")
+        versions = overview.that_answered(known).filter(**chosen_endpoint(request))
         return [(version.pk, str(version)) for version in versions]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
@@ -115,7 +115,7 @@ class PredictionRequestAdmin(LogAdmin):
         "protocol",
         "caller",
     )
-    list_filter = ("endpoint", ("version", AnsweringVersionFilter))
+    list_filter = (("endpoint", KnownEndpointsFilter), ("version", AnsweringVersionFilter))
     found_by_index = ("endpoint__id__exact", "version__id__exact")
     search_fields = ("id",)
     actions = ("export_csv",)

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html
 
-from endpoints.admin.base import ReadOnlyAdmin, record_edit, validation_metric
+from endpoints.admin.base import KnownEndpointsFilter, ReadOnlyAdmin, record_edit, validation_metric
 from endpoints.models import AlgorithmVersion
 from endpoints.services.access import Caller, Need
 from endpoints.services.transitions import TRANSITIONS
@@ -34,7 +34,7 @@ class AlgorithmVersionAdmin(ReadOnlyAdmin):
         "created_at",
     )
     list_display_links = ("label",)
-    list_filter = ("status", "endpoint", "converged")
+    list_filter = ("status", ("endpoint", KnownEndpointsFilter), "converged")
     list_select_related = ("endpoint", "run", "created_by")
     search_fields = ("=id", "=number", "note")
     actions = ("review_promotion", "review_rollback", "review_archive")

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from endpoints.admin.base import ReadOnlyAdmin
+from endpoints.admin.base import KnownEndpointsFilter, ReadOnlyAdmin
 from endpoints.errors import DomainError
 from endpoints.models import Webhook, WebhookDelivery
 from endpoints.models.webhook import DeliveryQuerySet
@@ -38,7 +38,7 @@ class WebhookAdmin(admin.ModelAdmin):
     form = WebhookForm
     fields = ("name", "url", "endpoint", "enabled")
     list_display = ("name", "host", "endpoint", "enabled", "created_by", "created_at")
-    list_filter = ("enabled", "endpoint")
+    list_filter = ("enabled", ("endpoint", KnownEndpointsFilter))
     list_select_related = ("endpoint", "created_by")
     search_fields = ("name", "url")
     actions = ("send_test",)

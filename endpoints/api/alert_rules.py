@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from django.db.models import QuerySet
@@ -14,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from endpoints.api.base import JsonListView, JsonView
-from endpoints.api.fields import Choice, Field, Flag, Integer, Moment, Number, Text
+from endpoints.api.fields import Choice, Field, Flag, Integer, Moment, Number, Text, Texts
 from endpoints.api.operations import PAGED, Operation, Operations
 from endpoints.models import AlertRule
 from endpoints.models.alert import AlertMetric, Comparator, Severity
@@ -24,54 +23,6 @@ from endpoints.services.access import Need
 from endpoints.services.alerts import checking, handling, rules, telling
 
 ONE_LINE = r"^[^\x00-\x1f\x7f]*$"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Texts(Field):
-    """A list of texts, each once."""
-
-    pattern: str
-    longest: int
-    most: int
-
-    def accepts(self, value: Any) -> bool:
-        return (
-            isinstance(value, list)
-            and len(value) <= self.most
-            and all(isinstance(item, str) and self._fits(item) for item in value)
-            and len(set(value)) == len(value)
-        )
-
-    def _fits(self, item: str) -> bool:
-        return len(item) <= self.longest and re.fullmatch(self.pattern, item) is not None
-
-    @property
-    def wanted(self) -> str:
-        return f"a list of at most {self.most} texts, each once"
-
-    @property
-    def shape(self) -> dict[str, Any]:
-        item = {"type": "string", "pattern": self.pattern, "maxLength": self.longest}
-        return {"type": "array", "items": item, "maxItems": self.most, "uniqueItems": True}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bounded(Integer):
-    """A whole number that has a largest value of its own."""
-
-    most: int
-
-    def accepts(self, value: Any) -> bool:
-        return super().accepts(value) and value <= self.most
-
-    @property
-    def wanted(self) -> str:
-        return f"a whole number from {self.least} to {self.most:,}"
-
-    @property
-    def shape(self) -> dict[str, Any]:
-        return {"type": "integer", "minimum": self.least, "maximum": self.most}
-
 
 SETTINGS: Sequence[Field] = (
     Text(
@@ -103,13 +54,13 @@ SETTINGS: Sequence[Field] = (
         required=True,
     ),
     Choice(name="window", about="Which rows are taken together.", choices=Window.values),
-    Bounded(
+    Integer(
         name="consecutive",
         about="So many windows in a row must break the limit before it fires.",
         least=1,
         most=100,
     ),
-    Bounded(
+    Integer(
         name="cooldown_minutes",
         about="While it fires, say so again after this time; 0: only once.",
         most=checking.YEAR_MINUTES,

@@ -97,6 +97,35 @@ class Text(Field):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Texts(Field):
+    """A list of texts, each once."""
+
+    pattern: str
+    longest: int
+    most: int
+
+    def accepts(self, value: Any) -> bool:
+        return (
+            isinstance(value, list)
+            and len(value) <= self.most
+            and all(isinstance(item, str) and self._fits(item) for item in value)
+            and len(set(value)) == len(value)
+        )
+
+    def _fits(self, item: str) -> bool:
+        return len(item) <= self.longest and re.fullmatch(self.pattern, item) is not None
+
+    @property
+    def wanted(self) -> str:
+        return f"a list of at most {self.most} texts, each once"
+
+    @property
+    def shape(self) -> dict[str, Any]:
+        item = {"type": "string", "pattern": self.pattern, "maxLength": self.longest}
+        return {"type": "array", "items": item, "maxItems": self.most, "uniqueItems": True}
+
+
+@dataclass(frozen=True, kw_only=True)
 class Choice(Field):
     choices: Sequence[str]
 

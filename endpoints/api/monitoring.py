@@ -64,7 +64,8 @@ class MonitorSettings(JsonView):
         ),
         "PATCH": Operation(
             summary="Change how an endpoint is watched",
-            about="Open windows are judged anew at once; closed ones keep their verdict.",
+            about="Open windows of versions that answered in the last week are judged anew at once; closed "
+            "ones keep their verdict.",
             needs=Need.MONITOR,
             body=SETTINGS,
             answers={200: "Monitor"},
@@ -133,7 +134,8 @@ class Recompute(JsonView):
     operations: Operations = {
         "POST": Operation(
             summary="Look through what was logged since the last time",
-            about="A worker does so once a minute. `complete` is false where it did so at that moment.",
+            about="A worker does so once a minute. `complete` is false where there may be more: this looks at "
+            "20 blocks of requests at most, and leaves off where somebody else looks at that moment. Ask again.",
             needs=Need.MONITOR,
             body=(),
             answers={200: "Ticked"},
@@ -143,7 +145,8 @@ class Recompute(JsonView):
     def post(self, request: Request, slug: str) -> Response:
         endpoint = access.get_endpoint(caller=self.caller, slug=slug, need=Need.MONITOR)
         self.fields(())
-        return Response(tick.tick(endpoint, timezone.now).facts)
+        found = tick.tick(endpoint, timezone.now, most_blocks=tick.BLOCKS_A_REQUEST)
+        return Response(found.facts)
 
 
 def _monitor(monitor: Monitor) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from endpoints.services.access import Caller
 from endpoints.services.alerts import rules
 from endpoints.services.cards import CardTexts
 from endpoints.services.label_store import Logged, TrueLabel
+from endpoints.services.monitoring.tick import tick
 from endpoints.services.serving import Answer, Question, Row
 from endpoints.services.tallies import Answered
 from endpoints.services.training import TrainingJob, run_training
@@ -82,6 +83,7 @@ def load(*, actor: Caller, clock: Clock, say: Callable[[str], None]) -> Demo:
     rules.add_default(endpoint, actor=actor, now=start)
     _traffic(endpoint, versions, table, start, now)
     say(f"Logged {PREDICTIONS} predictions with feedback")
+    tick(endpoint, clock)
     return Demo(endpoint, versions, table)
 
 

@@ -229,6 +229,40 @@ def logged_in(
     return path
 
 
+# What the demo does not have: a key to revoke, somebody without a single permission, and alerts.
+PREPARE = """
+from django.contrib.auth.models import User
+from django.utils import timezone
+from endpoints.services import keys, people
+User.objects.create_user("eve", is_staff=True)
+keys.create(name="to revoke", scopes=["read"], endpoint=None, user=people.first_admin(), now=timezone.now())
+
+from endpoints.models import Alert, AlertRule, AlgorithmVersion
+from endpoints.services import mails
+now = timezone.now()
+rule = AlertRule.objects.get()
+def alert(state, **facts):
+    return Alert.objects.create(
+        rule=rule, version=AlgorithmVersion.objects.get(number=2), state=state, value=2, limit=1,
+        window_start=now, pending_at=now, **facts,
+    )
+alert("resolved", fired_at=now, resolved_at=now, acknowledged_at=now, acknowledged_by="alex", note="a camera")
+firing = alert("firing", fired_at=now, told_at=now)
+mails.written("ana@example.org", subject="x", text="x", now=now, alert=firing).save(force_insert=True)
+"""
+
+
+@pytest.fixture(scope="session")
+def furnished_site(demo_site: LiveSite) -> LiveSite:
+    done = demo_site.manage("shell", "-c", PREPARE)
+    assert done.returncode == 0, done.stderr
+    (key,) = demo_site.query("SELECT id FROM endpoints_apikey WHERE name = 'to revoke'")
+    demo_site.demo["key"] = key["id"]
+    (alert,) = demo_site.query("SELECT id FROM endpoints_alert WHERE state = 'firing'")
+    demo_site.demo["alert"] = alert["id"]
+    return demo_site
+
+
 CREW = """
 from django.contrib.auth.models import Group, Permission, User
 from django.utils import timezone

@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 
 import pytest
-from django.contrib import admin
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Open
@@ -32,6 +31,8 @@ PAGES = {
     "predictions none": f"{BASE}predictions/?probability_min=0.5&probability_max=0.5",
     "prediction": f"{BASE}predictions/{{prediction}}/",
     "try": f"{BASE}try/",
+    "drift": f"{BASE}drift/",
+    "drift by day": f"{BASE}drift/?window=day",
     "rules of alerts": f"{BASE}alerts/",
     "alerts": "/alerts/",
     "alert": "/alerts/{alert}/",
@@ -52,48 +53,13 @@ SHORT_PAGES = {
     "no such page": "/no-such-page/",
     "no such endpoint": "/endpoints/no-such-endpoint/",
 }
-ADMIN_PAGES = {
-    "admin": "/admin/",
-    "admin endpoint form": "/admin/endpoints/endpoint/1/change/",
-    "admin version": "/admin/endpoints/algorithmversion/2/change/",
-    "admin run": "/admin/endpoints/run/{newton}/change/",
-    "admin alert rule": "/admin/endpoints/alertrule/1/change/",
-}
 SIGHTS = [("light", 1280), ("dark", 1280), ("light", 360), ("dark", 360)]
 FEW_SIGHTS = [("light", 1280), ("dark", 360)]
 
-# What the demo does not have: a key to revoke, somebody without a single permission, and alerts.
-PREPARE = """
-from django.contrib.auth.models import User
-from django.utils import timezone
-from endpoints.services import keys, people
-User.objects.create_user("eve", is_staff=True)
-keys.create(name="to revoke", scopes=["read"], endpoint=None, user=people.first_admin(), now=timezone.now())
 
-from endpoints.models import Alert, AlertRule, AlgorithmVersion
-from endpoints.services import mails
-now = timezone.now()
-rule = AlertRule.objects.get()
-def alert(state, **facts):
-    return Alert.objects.create(
-        rule=rule, version=AlgorithmVersion.objects.get(number=2), state=state, value=2, limit=1,
-        window_start=now, pending_at=now, **facts,
-    )
-alert("resolved", fired_at=now, resolved_at=now, acknowledged_at=now, acknowledged_by="alex", note="a camera")
-firing = alert("firing", fired_at=now, told_at=now)
-mails.written("ana@example.org", subject="x", text="x", now=now, alert=firing).save(force_insert=True)
-"""
-
-
-@pytest.fixture(scope="module")
-def site(demo_site: LiveSite) -> LiveSite:
-    done = demo_site.manage("shell", "-c", PREPARE)
-    assert done.returncode == 0, done.stderr
-    (key,) = demo_site.query("SELECT id FROM endpoints_apikey WHERE name = 'to revoke'")
-    demo_site.demo["key"] = key["id"]
-    (alert,) = demo_site.query("SELECT id FROM endpoints_alert WHERE state = 'firing'")
-    demo_site.demo["alert"] = alert["id"]
-    return demo_site
+@pytest.fixture
+def site(furnished_site: LiveSite) -> LiveSite:
+    return furnished_site
 
 
 def filled(path: str, site: LiveSite) -> str:
@@ -136,30 +102,6 @@ def test_a_short_page_is_accessible(
     assert fits(page)
 
 
-@pytest.mark.parametrize(("theme", "width"), FEW_SIGHTS)
-@pytest.mark.parametrize("name", ADMIN_PAGES)
-def test_a_page_of_the_admin_is_accessible(
-    name: str, theme: str, width: int, site: LiveSite, open_site: Open, logged_in: str
-) -> None:
-    visitor = open_site(site, theme=theme, width=width, state=logged_in)
-    visitor.go(filled(ADMIN_PAGES[name], site))
-    assert visitor.axe() == []
-
-
-@pytest.mark.parametrize(("theme", "width"), FEW_SIGHTS)
-def test_every_list_of_the_admin_is_accessible(
-    theme: str, width: int, site: LiveSite, open_site: Open, logged_in: str
-) -> None:
-    visitor = open_site(site, theme=theme, width=width, state=logged_in)
-    found = {}
-    for model in admin.site._registry:
-        path = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
-        expect(visitor.go(path).locator("#changelist")).to_be_visible()
-        found[path] = visitor.axe()
-    assert len(found) > 10
-    assert {path: lines for path, lines in found.items() if lines} == {}
-
-
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("path", ["/login/", "/login/?link=invalid", "/no-such-page/"])
 def test_pages_for_strangers_are_accessible(
@@ -173,10 +115,10 @@ def test_pages_for_strangers_are_accessible(
 
 @pytest.fixture(scope="module")
 def logged_in_as_eve(
-    browser: Browser, site: LiveSite, tmp_path_factory: pytest.TempPathFactory
+    browser: Browser, furnished_site: LiveSite, tmp_path_factory: pytest.TempPathFactory
 ) -> str:
     context = browser.new_context()
-    context.new_page().goto(site.manage_json("login_link", "eve")["login_url"])
+    context.new_page().goto(furnished_site.manage_json("login_link", "eve")["login_url"])
     path = str(tmp_path_factory.mktemp("eve") / "state.json")
     context.storage_state(path=path)
     context.close()

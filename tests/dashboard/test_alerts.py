@@ -11,9 +11,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from dashboard.presenters import alerts
 from endpoints.models import Alert, AlertRule, EmailDelivery, Endpoint, WebhookDelivery
 from endpoints.services import mails
 from endpoints.services.alerts import evaluating
+from endpoints.services.monitoring.windows import start_of
 from tests.dashboard.conftest import Browse
 from tests.dashboard.pages import assert_clean, read, text_of
 from tests.endpoints.services.alerts.made import a_report, a_rule, a_webhook, days_ago, look
@@ -178,8 +180,9 @@ def test_every_state_of_a_rule_has_a_word(raisin: Endpoint, eve: User, browse: B
     a_rule(raisin, name="good", limit=5.0)
     a_rule(raisin, name="slow", consecutive=2)
     a_rule(raisin, name="blind", metric="accuracy", comparator="below", limit=0.5)
-    a_report(raisin.versions.get(number=1), days_ago(1), drifted=2)
-    look(raisin)
+    now = timezone.now()  # the page tells nothing of windows that are long past
+    a_report(raisin.versions.get(number=1), start_of("day", now) - timedelta(days=1), drifted=2)
+    look(raisin, now)
     said = text_of(browse(eve).get("/endpoints/raisin/alerts/"))
     assert all(word in said for word in ("OK", "Pending", "No data"))
 
@@ -250,3 +253,18 @@ def test_its_story_reads_well(alert: Alert, eve: User, browse: Browse) -> None:
     said = text_of(browse(eve).get("/endpoints/raisin/"))
     assert "alert “Too much drift” fires" in said
     assert "alert “Too much drift” is resolved" in said
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "text"),
+    [
+        ("drift_score", 0.001, "0.001"),
+        ("feature_effect", 0.196, "0.196"),
+        ("feature_effect", 1e12, "without bound"),
+        ("requests", 1_000_000.0, "1,000,000"),
+        ("accuracy", 0.9, "90.0\u00a0%"),
+        ("latency_p95_ms", 0.25, "0.25\u00a0ms"),
+    ],
+)
+def test_a_value_is_told_as_exactly_as_its_limit(metric: str, value: float, text: str) -> None:
+    assert alerts.shown(metric, value) == text

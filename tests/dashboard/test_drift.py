@@ -123,5 +123,8 @@ def test_who_may_looks_now(raisin: Endpoint, dana: User, ana: User, browse: Brow
 
 def test_an_unknown_version_is_not_found(raisin: Endpoint, eve: User, browse: Browse) -> None:
     assert browse(eve).get(PAGE, {"version": "9"}).status_code == 404
-    assert browse(eve).get(PAGE, {"version": "x"}).status_code == 404
+    for version in ("x", "9" * 5_000, "-1"):
+        assert browse(eve).get(PAGE, {"version": version}).status_code == 404
+    for start in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-11-02", "x"):
+        assert browse(eve).get(PAGE, {"start": start}).status_code == 200
     assert browse(eve).get(PAGE, {"window": "moon", "start": "then"}).status_code == 200

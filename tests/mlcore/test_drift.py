@@ -14,6 +14,8 @@ from scipy import stats
 from mlcore import DataError, DriftReport, DriftRule, Profile, Window, measure
 from mlcore.arrays import FloatArray
 from mlcore.distances import adjusted, chi_square_sparse, psi
+from mlcore.drift import with_quality
+from mlcore.quality import check_quality
 from mlcore.two_samples import standardized_shift
 from tests.mlcore.classifiers import classifier, softmax
 from tests.mlcore.monitored import (
@@ -323,3 +325,25 @@ def test_it_is_judged_in_an_instant() -> None:
     measure(profile, window)
     assert time.process_time() - before < 0.3
     assert math.isfinite(measure(profile, window).drift_score or 0.0)
+
+
+def test_a_column_that_is_missing_now_has_drifted() -> None:
+    reference, _ = samples()
+    profile = profile_of(reference, reference[::-1])
+    window = window_of(profile, np.full(500, np.nan), reference[:500])
+    before = measure(profile, window)
+    assert [found.verdict for found in before.features] == ["insufficient_data", "no_drift"]
+    assert before.verdict == "no_drift"
+    after = with_quality(before, check_quality(profile, window).results)
+    assert (after.verdict, after.drifted, after.share_drifted) == ("drift", ("x0",), 0.5)
+    assert after.features[1] == before.features[1]
+
+
+def test_values_out_of_range_are_no_drift_by_themselves() -> None:
+    reference, _ = samples()
+    profile = profile_of(reference)
+    window = window_of(profile, np.append(reference[:460], np.full(40, 1e6)))
+    checks = check_quality(profile, window).results
+    before = measure(profile, window, DriftRule(wasserstein=1e9))
+    assert next(check for check in checks if check.name == "out_of_range").drifted
+    assert with_quality(before, checks).verdict == before.verdict

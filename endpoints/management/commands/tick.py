@@ -51,5 +51,5 @@ def _sentence(found: Mapping[str, Any]) -> str:
         f"{found['requests']:,} new requests, {found['rows']:,} rows, {found['windows']:,} windows"
     )
     skipped = f", {found['skipped']:,} rows skipped" if found["skipped"] else ""
-    busy = "" if found["complete"] else "; another process was faster"
+    busy = "" if found["complete"] else "; not complete, look again (the log says more)"
     return f"{found['endpoint']}: {about}{skipped}{busy}"

@@ -18,7 +18,7 @@ MOST_RULES = 100
 MOST_ADDRESSES = 20
 LARGEST_LIMIT = 1e9
 YEAR_MINUTES = 525_600
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 Problems = dict[str, str]
 
@@ -52,6 +52,8 @@ def _endpoint(rule: AlertRule) -> str:
 
 
 def _name(rule: AlertRule) -> str:
+    if not rule.name.strip():
+        return "Give it a name."
     return "Write it in one line." if _CONTROL.search(rule.name) else ""
 
 

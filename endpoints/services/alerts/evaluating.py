@@ -6,6 +6,7 @@ windows through `measuring` and writes messages through `telling`.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -18,6 +19,7 @@ from endpoints.services.access import Caller
 from endpoints.services.alerts import kinds, measuring, telling
 from endpoints.services.alerts.measuring import Live, Measured
 
+logger = logging.getLogger(__name__)
 WATCH = Caller(system="monitoring")
 GOOD_AGAIN = "The newest whole window is good again."
 DISABLED = "The rule is disabled."
@@ -29,13 +31,19 @@ _MOVES = ("state", "value", "limit", "window_start", "fired_at")
 
 
 def evaluate(endpoint: Endpoint, clock: Callable[[], datetime]) -> None:
-    """Bring the alerts of an endpoint up to date with its newest windows."""
+    """Bring the alerts of an endpoint up to date with its newest windows.
+
+    A rule that cannot be looked at goes to the log and does not keep the others from it.
+    """
     rules = AlertRule.objects.filter(endpoint=endpoint).order_by("pk")
     live = measuring.in_production(endpoint)
     open_alerts = Alert.objects.open().filter(rule__endpoint=endpoint).values("rule")
     for rule in rules.filter(Q(enabled=True) | Q(pk__in=open_alerts)):
         rule.endpoint = endpoint
-        _evaluate(rule, live, clock())
+        try:
+            _evaluate(rule, live, clock())
+        except Exception:
+            logger.exception("alert rule %s of %s could not be looked at", rule.pk, endpoint.slug)
 
 
 def _evaluate(rule: AlertRule, live: Live | None, now: datetime) -> None:

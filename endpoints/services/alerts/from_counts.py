@@ -20,6 +20,10 @@ from endpoints.services.alerts import kinds
 from endpoints.services.alerts.reading import Asked, Reading
 from endpoints.services.histograms import Counts
 from endpoints.services.monitoring.windows import LENGTHS, end_of, start_of
+from mlcore.streams import Adwin
+
+COUNTED_DETECTOR = Adwin.name
+"""Two detectors find the same change; to count both would make two of one."""
 
 Hours = Iterable[tuple[Any, ...]]
 Told = tuple[float | None, int]
@@ -57,7 +61,7 @@ def _by_recipe(asked: Asked, recipe: _Recipe) -> Iterator[Reading]:
 
 def _newest_first(asked: Asked, recipe: _Recipe) -> Iterator[tuple[Any, ...]]:
     """Yield hours until nobody asks for more; each further look goes twice as far back as the one before."""
-    window, since = asked.rule.window, start_of(asked.rule.window, asked.since)
+    window, since = asked.rule.window, start_of(asked.rule.window, asked.oldest)
     until = end_of(window, start_of(window, asked.now))
     reach = LENGTHS[window] * (asked.rule.consecutive + 1)
     while until > since:
@@ -122,7 +126,9 @@ def _requests(asked: Asked) -> Iterator[Reading]:
 
 def _error_changes(asked: Asked) -> Iterator[Reading]:
     found = StreamChange.objects.filter(
-        version=asked.version, found_at__gte=max(asked.since, _windows(asked)[-1])
+        version=asked.version,
+        detector=COUNTED_DETECTOR,
+        found_at__gte=max(asked.since, _windows(asked)[-1]),
     )
     moments = found.values_list("found_at", flat=True)
     counts = _per_window(asked, ((moment, 1) for moment in moments))

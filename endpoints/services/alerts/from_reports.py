@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from endpoints.models import DriftReport, FeatureDrift
 from endpoints.models.alert import AlertMetric
@@ -18,7 +18,10 @@ _QUALITY = frozenset({AlertMetric.MISSING_SHARE, AlertMetric.OUT_OF_RANGE_SHARE}
 """A column that is all missing has too few values for a verdict, and a share of missing ones."""
 _SPARE = 20
 """Windows to read beyond those asked for, since some may hold no number."""
-_COLUMNS = {AlertMetric.FEATURE_EFFECT: "effect", AlertMetric.FEATURE_PSI: "psi"}
+_TELLING = {
+    AlertMetric.FEATURE_EFFECT: Q(effect__isnull=False) | Q(verdict=Verdict.DRIFT),
+    AlertMetric.FEATURE_PSI: Q(psi__isnull=False),
+}
 
 
 def read(asked: Asked) -> Iterator[Reading]:
@@ -58,7 +61,7 @@ def _of_feature(asked: Asked) -> Iterator[tuple[DriftReport, float | None]]:
     )
     if rule.metric not in _QUALITY:
         columns = columns.exclude(verdict=Verdict.INSUFFICIENT)
-        columns = columns.filter(**{f"{_COLUMNS[AlertMetric(rule.metric)]}__isnull": False})
+        columns = columns.filter(_TELLING[AlertMetric(rule.metric)])
     newest_first = columns.select_related("report").order_by("-report__start", "-report_id")
     light = newest_first.defer("results", "bins", "report__summary", "report__impact")
     for column in light[: rule.consecutive + _SPARE]:
@@ -69,7 +72,7 @@ def _of_feature(asked: Asked) -> Iterator[tuple[DriftReport, float | None]]:
 def _feature_value(metric: str, column: FeatureDrift) -> float | None:
     rows = column.report.n_rows
     if metric == AlertMetric.FEATURE_EFFECT:
-        return column.effect
+        return kinds.WITHOUT_BOUND if column.effect is None else column.effect
     if metric == AlertMetric.FEATURE_PSI:
         return column.psi
     if metric == AlertMetric.MISSING_SHARE:
@@ -81,6 +84,6 @@ def _reports(asked: Asked) -> QuerySet[DriftReport]:
     return DriftReport.objects.filter(
         version=asked.version,
         window=asked.rule.window,
-        end__gt=asked.since,
+        end__gt=asked.oldest,
         n_rows__gte=max(asked.min_rows, 1),
     ).order_by("-start", "-id")

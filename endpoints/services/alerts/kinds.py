@@ -37,6 +37,9 @@ SHARES = frozenset(
 GROWING = frozenset({AlertMetric.REQUESTS, AlertMetric.ERROR_CHANGES, AlertMetric.LABEL_COVERAGE})
 """Only grow while a window is open, so that one that is still too low says nothing."""
 
+WITHOUT_BOUND = 1e12
+"""Stands for the shift of a column that was constant and moved, which no JSON can hold; beyond any limit."""
+
 UPPER = frozenset({Comparator.ABOVE, Comparator.AT_LEAST})
 SIGNS: Mapping[str, str] = MappingProxyType(
     {

@@ -5,13 +5,13 @@ Who may is asked here of every caller, so that the admin and the REST interface 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 
-from endpoints.errors import InvalidRequest
+from endpoints.errors import InvalidRequest, NotFound
 from endpoints.models import AlertRule, Endpoint
 from endpoints.models.alert import AlertMetric, Comparator, Severity
 from endpoints.models.monitoring import Window
@@ -70,18 +70,23 @@ def configure(
     """Give the rule these settings. Returns False if it has them already."""
     for name, value in settings.items():
         setattr(rule, name, value)
-    return change(rule, actor=actor, now=now)
+    return change(rule, actor=actor, now=now, names=tuple(settings))
 
 
-def change(rule: AlertRule, *, actor: Caller, now: datetime) -> bool:
-    """Keep what is new about a rule; nothing new leaves no trace.
+def change(
+    rule: AlertRule, *, actor: Caller, now: datetime, names: Sequence[str] = SETTINGS
+) -> bool:
+    """Keep what is new about a rule in these settings; nothing new leaves no trace.
 
-    What is open ends where the rule is disabled or measures something else from now on.
+    The other settings are taken from what is kept, which somebody may have changed since the rule was
+    read. What is open ends where the rule is disabled or measures something else from now on. Raises
+    NotFound if the rule is deleted by now.
     """
     access.require(actor, Need.ALERT_RULES, rule.endpoint)
     with transaction.atomic():
-        old = AlertRule.objects.select_for_update().get(pk=rule.pk)
-        old.endpoint = rule.endpoint
+        old = _locked(rule)
+        for name in set(SETTINGS) - set(names):
+            setattr(rule, name, getattr(old, name))
         new = [name for name in SETTINGS if getattr(old, name) != getattr(rule, name)]
         if not new:
             return False
@@ -111,12 +116,15 @@ def remove(rule: AlertRule, *, actor: Caller, now: datetime) -> None:
 
 
 def mute(rule: AlertRule, *, until: datetime | None, actor: Caller, now: datetime) -> None:
-    """Tell nobody until then; None: tell again from now on. States move all the same."""
+    """Tell nobody until then; None: tell again from now on. States move all the same.
+
+    Raises NotFound if the rule is deleted by now.
+    """
     access.require(actor, Need.ALERTS, rule.endpoint)
     if until is not None and until <= now:
         raise InvalidRequest("“until” is a moment of the future.")
     with transaction.atomic():
-        old = AlertRule.objects.select_for_update().get(pk=rule.pk).muted_until
+        old = _locked(rule).muted_until
         if old == until:
             return
         rule.muted_until = until
@@ -137,6 +145,15 @@ def send_test(rule: AlertRule, *, actor: Caller, now: datetime) -> None:
     with transaction.atomic():
         telling.send_test(rule, measured[-1] if measured else None, now=now)
         _record("test_alert_rule", rule, actor=actor, now=now)
+
+
+def _locked(rule: AlertRule) -> AlertRule:
+    """Return the rule as it is kept, which nobody else changes until the transaction ends."""
+    locked = AlertRule.objects.select_for_update().filter(pk=rule.pk).first()
+    if locked is None:
+        raise NotFound(f"There is no alert rule {rule.pk}.")
+    locked.endpoint = rule.endpoint
+    return locked
 
 
 def _said(rule: AlertRule, names: tuple[str, ...] | list[str]) -> dict[str, Any]:

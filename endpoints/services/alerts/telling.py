@@ -114,13 +114,12 @@ def _subject(kind: str, rule: AlertRule, facts: dict[str, Any]) -> str:
 
 
 def _text(kind: str, rule: AlertRule, facts: dict[str, Any]) -> str:
-    value = "not known" if facts["value"] is None else f"{facts['value']:.4g}"
     version = "" if facts["version"] is None else f", v{facts['version']}"
     lines = {
         "Rule": rule.name,
         "Endpoint": f"{rule.endpoint.slug}{version}",
         "Metric": f"{kinds.in_words(rule)}, by {rule.get_window_display()}",
-        "Value": f"{value}; it alerts at {kinds.SIGNS[rule.comparator]} {facts['limit']:.4g}",
+        "Value": f"{_amount(facts['value'])}; it alerts at {kinds.SIGNS[rule.comparator]} {facts['limit']:.4g}",
         "Window from": facts["window_start"] or "not known",
         "Firing since": facts["since"] or "not firing",
     }
@@ -130,6 +129,12 @@ def _text(kind: str, rule: AlertRule, facts: dict[str, Any]) -> str:
         lines["Resolved"] = facts["reason"]
     told = "\n".join(f"{name}: {what}" for name, what in lines.items())
     return f"{told}\n\n{facts['url']}\n"
+
+
+def _amount(value: float | None) -> str:
+    if value is None:
+        return "not known"
+    return "without bound" if value >= kinds.WITHOUT_BOUND else f"{value:.4g}"
 
 
 def _absolute(path: str) -> str:

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import QuerySet
 
-from endpoints.errors import InvalidRequest, NoModel
+from endpoints.errors import InvalidRequest
 from endpoints.models import DriftReport, Endpoint, Monitor
-from endpoints.services import access, audit, snapshots
+from endpoints.services import access, audit
 from endpoints.services.access import Caller, Need
 from endpoints.services.monitoring import judging
 from endpoints.services.monitoring.judging import Judged
-from endpoints.services.monitoring.watching import Grown
-from mlcore.errors import DataError
-from mlcore.window import Window as Summary
 
 SETTINGS = ("window_rows", "min_rows", "alpha", "effect")
+LIVE = timedelta(days=7)
+"""Open windows of a version that has been quiet for so long are left as they are."""
 
 
 def monitor_of(endpoint: Endpoint) -> Monitor:
@@ -28,10 +27,21 @@ def monitor_of(endpoint: Endpoint) -> Monitor:
     return Monitor.objects.filter(endpoint=endpoint).first() or Monitor(endpoint=endpoint)
 
 
+def unchanged(monitor: Monitor) -> QuerySet[Monitor]:
+    """Find the monitor if nobody has moved its cursor or changed a setting since it was read.
+
+    Whoever stores what it judged by the monitor updates this first, and where nothing is found throws
+    the work away. The update holds the row until the end of the transaction.
+    """
+    read = {name: getattr(monitor, name) for name in (*SETTINGS, "log_cursor")}
+    return Monitor.objects.filter(pk=monitor.pk, **read)
+
+
 def configure(
     *, endpoint: Endpoint, settings: Mapping[str, Any], actor: Caller, now: datetime
 ) -> Monitor:
-    """Watch the endpoint so from now on. Open windows are judged anew, closed ones keep their verdict.
+    """Watch the endpoint so from now on. Open windows of versions that answered in the last week are judged
+    anew, closed ones keep their verdict.
 
     Raises NotAllowed without Need.MONITOR, InvalidRequest for a setting out of bounds.
     """
@@ -62,14 +72,13 @@ def configure(
 
 
 def _judged_anew(monitor: Monitor, now: datetime) -> Iterator[Judged]:
-    """Yield the open windows that can still be read."""
-    reports = DriftReport.objects.filter(version__endpoint=monitor.endpoint_id, is_open=True)
-    for report in reports.filter(summary__isnull=False).select_related("version__endpoint"):
-        with suppress(NoModel, DataError):
-            classifier = snapshots.load(report.version)
-            summary = Summary.from_bytes(bytes(report.summary or b""), classifier.profile)
-            window = Grown(report.window, report.start, report.end, summary, report.is_open)
-            yield judging.judge(report.version, classifier, window, monitor, now)
+    """Yield the open windows of live versions that can still be read."""
+    reports = DriftReport.objects.filter(version__endpoint=monitor.endpoint_id)
+    live = reports.filter(end__gt=now - LIVE).values("version")
+    opened = reports.filter(is_open=True, summary__isnull=False, version__in=live)
+    for report in opened.select_related("version__endpoint"):
+        if judged := judging.judge_again(report, monitor, now, is_open=True):
+            yield judged
 
 
 def _refuse_unusable(monitor: Monitor) -> None:
@@ -78,3 +87,8 @@ def _refuse_unusable(monitor: Monitor) -> None:
         monitor.clean_fields(exclude=others)
     except ValidationError as error:
         raise InvalidRequest(" ".join(error.messages)) from error
+    if monitor.min_rows > monitor.window_rows:
+        raise InvalidRequest(
+            f"A verdict would need {monitor.min_rows:,} rows, and a window by count has "
+            f"{monitor.window_rows:,}: it would never come."
+        )

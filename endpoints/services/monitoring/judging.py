@@ -6,19 +6,22 @@ It reads no log; `store` alone writes, within the transaction of whoever calls i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from endpoints.errors import NoModel
 from endpoints.models import AlgorithmVersion, DriftReport, FeatureDrift, Monitor
+from endpoints.services import snapshots
 from endpoints.services.monitoring.watching import Grown
 from mlcore.classifier import Classifier
 from mlcore.drift import DriftReport as Drift
-from mlcore.drift import DriftRule, measure
+from mlcore.drift import DriftRule, measure, with_quality
 from mlcore.drift import FeatureDrift as Column
+from mlcore.errors import MlcoreError
 from mlcore.estimate import estimate_from_cells
 from mlcore.impact import impact_of_drift
 from mlcore.quality import QualityReport, check_quality
@@ -28,6 +31,9 @@ from mlcore.window import Window as Summary
 KEY = ("version", "window", "start")
 """What a report is found by."""
 LONGEST_NAME = 200
+LOOKS = 10
+"""An open window is judged again at every look, and the more looks, the more often chance alone is called
+drift: its p values must be so many times smaller. Once closed it is judged for good."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +60,17 @@ class Judged:
     columns: Sequence[FeatureDrift]
 
 
-def rule_of(monitor: Monitor) -> DriftRule:
-    return DriftRule(
+def rule_of(monitor: Monitor, *, is_open: bool = False) -> DriftRule:
+    """Return what counts as drift in a window that is closed, or in one that still grows."""
+    rule = DriftRule(
         min_rows=monitor.min_rows,
         alpha=monitor.alpha,
         wasserstein=monitor.effect,
         jensen_shannon=monitor.effect,
     )
+    if not is_open:
+        return rule
+    return replace(rule, alpha=rule.alpha / LOOKS, possible_alpha=rule.possible_alpha / LOOKS)
 
 
 def findings(
@@ -70,9 +80,11 @@ def findings(
     labels: Sequence[int] | None = None,
 ) -> Findings:
     """Judge a summary of rows. Labels: how many of them are truly of each class."""
+    quality = check_quality(classifier.profile, summary, rule)
+    moved = measure(classifier.profile, summary, rule, labels=labels)
     return Findings(
-        drift=measure(classifier.profile, summary, rule, labels=labels),
-        quality=check_quality(classifier.profile, summary, rule),
+        drift=with_quality(moved, quality.results),
+        quality=quality,
         impact=_impact(classifier, summary),
         estimates=_estimates(classifier, summary),
     )
@@ -85,7 +97,8 @@ def judge(
     monitor: Monitor,
     now: datetime,
 ) -> Judged:
-    found = findings(classifier, grown.summary, rule_of(monitor))
+    rule = rule_of(monitor, is_open=grown.is_open)
+    found = findings(classifier, grown.summary, rule)
     report = DriftReport(
         version=version,
         window=grown.window,
@@ -109,6 +122,21 @@ def judge(
         for place, column in enumerate(found.columns)
     ]
     return Judged(report, columns)
+
+
+def judge_again(
+    report: DriftReport, monitor: Monitor, now: datetime, *, is_open: bool
+) -> Judged | None:
+    """Judge what is stored; None where the summary or the version's artefact is gone or unreadable."""
+    if report.summary is None:
+        return None
+    try:
+        classifier = snapshots.load(report.version)
+        summary = Summary.from_bytes(bytes(report.summary), classifier.profile)
+        window = Grown(report.window, report.start, report.end, summary, is_open)
+        return judge(report.version, classifier, window, monitor, now)
+    except (NoModel, MlcoreError):
+        return None
 
 
 def quality_checks(quality: QualityReport) -> list[dict[str, Any]]:

@@ -1,12 +1,8 @@
-"""Finds what is known of the live rows of an endpoint, window by window, and puts away what is long past.
-
-It knows nothing of pages and REST.
-"""
+"""Finds what is known of the live rows of an endpoint, window by window; it knows no pages and no REST."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,11 +15,7 @@ from endpoints.models import DriftReport, Endpoint, FeatureDrift, LabelCount
 from endpoints.models.monitoring import Verdict, Window
 from endpoints.models.roll_up import Span
 from endpoints.models.version import Status
-from endpoints.services.monitoring.windows import (
-    INSTANT,
-    NEWEST_BY_COUNT,
-    SUMMARIES_ARE_KEPT,
-)
+from endpoints.services.monitoring.windows import INSTANT
 
 
 @dataclass(frozen=True)
@@ -51,9 +43,7 @@ def series(endpoint: Endpoint, *, window: str, version: int | None = None) -> Qu
 
     Checks and distributions of the features are left out: many reports of many features are large.
     """
-    numbers = FeatureDrift.objects.defer("results", "bins")
-    found = _light(Prefetch("columns", numbers))
-    found = found.filter(version__endpoint=endpoint, window=window)
+    found = _lightest().filter(version__endpoint=endpoint, window=window)
     return found if version is None else found.filter(version__number=version)
 
 
@@ -64,19 +54,15 @@ def find(endpoint: Endpoint, key: int) -> DriftReport:
     return report
 
 
-def newest(endpoint: Endpoint, *, window: str) -> DriftReport | None:
-    """Return the newest report of the version in production."""
-    return (
-        _light()
-        .filter(version__endpoint=endpoint, version__status=Status.PRODUCTION, window=window)
-        .first()
-    )
-
-
 def _light(columns: str | Prefetch[Any] = "columns") -> QuerySet[DriftReport]:
     """Without the summaries, which are large and only for growing."""
     light = DriftReport.objects.defer("summary").select_related("version__endpoint")
     return light.prefetch_related(columns).order_by("-start", "-id")
+
+
+def _lightest() -> QuerySet[DriftReport]:
+    """Also without checks and distributions of the features."""
+    return _light(Prefetch("columns", FeatureDrift.objects.defer("results", "bins")))
 
 
 @dataclass(frozen=True)
@@ -92,8 +78,9 @@ def todays() -> list[Today]:
     newest_day = DriftReport.objects.filter(
         version=OuterRef("version"), window=Window.DAY
     ).order_by("-start")
+    days = _lightest().defer("impact").filter(window=Window.DAY)
     found = list(
-        _light().filter(pk=Subquery(newest_day.values("pk")[:1]), version__status=Status.PRODUCTION)
+        days.filter(pk=Subquery(newest_day.values("pk")[:1]), version__status=Status.PRODUCTION)
     )
     accuracies = _accuracies(found)
     return [Today(report, accuracies.get(report.pk)) for report in found]
@@ -128,25 +115,3 @@ def drifted_names(report: DriftReport) -> list[str]:
         for column in report.columns.all()
         if column.kind in FeatureDrift.INPUTS and column.verdict == Verdict.DRIFT
     ]
-
-
-def close(endpoint: Endpoint, settled: datetime) -> None:
-    """End the windows whose time is over at this moment, and drop the summaries of those long past."""
-    reports = DriftReport.objects.filter(version__endpoint=endpoint)
-    by_time = reports.exclude(window=Window.ROWS)
-    by_time.filter(is_open=True, end__lte=settled).update(is_open=False)
-    old = Q(pk__in=list(_old_by_count(endpoint)))
-    for window, kept in SUMMARIES_ARE_KEPT.items():
-        old |= Q(window=window, start__lt=settled - kept)
-    reports.filter(old, summary__isnull=False).update(summary=None)
-
-
-def _old_by_count(endpoint: Endpoint) -> Iterator[int]:
-    """Yield the windows by count that have enough newer ones of the same version."""
-    seen: Counter[int] = Counter()
-    reports = DriftReport.objects.filter(version__endpoint=endpoint, window=Window.ROWS)
-    kept = reports.filter(summary__isnull=False).order_by("-start")
-    for key, version in kept.values_list("pk", "version_id"):
-        seen[version] += 1
-        if seen[version] > NEWEST_BY_COUNT:
-            yield key

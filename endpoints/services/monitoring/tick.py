@@ -9,33 +9,46 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from endpoints.errors import NoModel
 from endpoints.models import AlgorithmVersion, Endpoint, Monitor, PredictionRequest
 from endpoints.services import snapshots
 from endpoints.services.alerts import evaluating
 from endpoints.services.logged_rows import Entry, blocks
-from endpoints.services.monitoring import judging, label_stream, reports, watching
+from endpoints.services.monitoring import closing, judging, label_stream, watching
+from endpoints.services.monitoring.configuring import unchanged
 from endpoints.services.monitoring.judging import Judged
+from endpoints.services.monitoring.windows import WINDOWS_AT_ONCE
 from mlcore.errors import MlcoreError
 
 logger = logging.getLogger(__name__)
 
 SETTLED = timedelta(seconds=3)
-"""A request gets its id before it is committed: what is younger may still be joined by an older one."""
+"""A request gets its id before it is committed: what is younger may still be joined by an older one. One
+that is committed later than this may be left out."""
 LONGEST_LOOK_BACK = timedelta(days=7)
 """How far the first look at an endpoint goes back."""
+PATIENCE = timedelta(minutes=30)
+"""So long requests wait for a version that cannot be loaded: somebody may put its file back, and another
+process may have it."""
 EVERY = timedelta(minutes=1)
+LONGEST_BLOCK = timedelta(hours=24)
+BLOCKS_A_REQUEST = 20
+"""Somebody who waits for the answer waits for so many blocks at most."""
 
 Clock = Callable[[], datetime]
+
+
+class _Waits(Exception):
+    """The next requests are of a version that cannot be loaded just now."""
 
 
 @dataclass
@@ -43,7 +56,9 @@ class Ticked:
     """What one look at an endpoint found. Skipped: rows that cannot be looked at, such as those of a
     version without its artefact.
 
-    `complete` is False where another process looked at the same time and was faster.
+    `overtaken`: another process looked at the same time and was faster, or the settings were changed.
+    `waits`: the next requests are of a version that cannot be loaded just now.
+    `has_more`: it stopped after as many blocks as were asked for.
     """
 
     endpoint: Endpoint
@@ -52,7 +67,14 @@ class Ticked:
     skipped: int = 0
     windows: int = 0
     blocks: int = 0
-    complete: bool = True
+    overtaken: bool = False
+    has_more: bool = False
+    waits: bool = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything was looked at, up to the newest seconds."""
+        return not (self.overtaken or self.has_more or self.waits)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -76,14 +98,21 @@ def tick(endpoint: Endpoint, clock: Clock, *, most_blocks: int | None = None) ->
     ticked = Ticked(endpoint)
     settled = clock() - SETTLED
     while block := _next_block(monitor := _monitor(endpoint), settled):
-        ticked.complete = _take(monitor, block, ticked, clock())
+        try:
+            ticked.overtaken = not _take(monitor, block, ticked, clock())
+        except _Waits:
+            ticked.waits = True
+            break
         ticked.blocks += 1
-        if not ticked.complete or ticked.blocks == most_blocks:
+        ticked.has_more = ticked.blocks == most_blocks
+        if not ticked.complete:
             return ticked
-    reports.close(endpoint, settled)
+    ticked.overtaken = not closing.close(monitor, settled, clock())
     Monitor.objects.filter(pk=endpoint.pk).update(looked_at=clock())
-    label_stream.feed(endpoint, clock)
-    evaluating.evaluate(endpoint, clock)
+    try:
+        label_stream.feed(endpoint, clock)
+    finally:
+        evaluating.evaluate(endpoint, clock)
     return ticked
 
 
@@ -97,11 +126,21 @@ def _tick_or_tell(
 ) -> Ticked | Failed:
     try:
         return tick(endpoint, clock, most_blocks=most_blocks)
-    except (OperationalError, InterfaceError):
-        raise  # without the database all others would fail too
     except Exception as error:
+        if isinstance(error, OperationalError | InterfaceError) and not _database_answers():
+            raise  # all others would fail too
         logger.exception("the monitoring of %s failed", endpoint.slug)
         return Failed(endpoint.slug, str(error))
+
+
+def _database_answers() -> bool:
+    """Tell a database that is away, or a lost connection, from one statement that took too long."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except (OperationalError, InterfaceError):
+        return False
+    return True
 
 
 def _monitor(endpoint: Endpoint) -> Monitor:
@@ -109,14 +148,30 @@ def _monitor(endpoint: Endpoint) -> Monitor:
 
 
 def _next_block(monitor: Monitor, settled: datetime) -> Sequence[Entry]:
-    """Return the oldest requests that nobody has looked at yet, the oldest first."""
+    """Return the oldest requests that nobody has looked at yet, the oldest first.
+
+    They are so few that their windows fit into memory: no more than a day, and no more windows by count
+    than WINDOWS_AT_ONCE and the one that is open.
+    """
     logged = PredictionRequest.objects.filter(endpoint=monitor.endpoint_id).monitored()
     logged = logged.before(settled)
     if monitor.log_cursor is None:
         logged = logged.since(settled - LONGEST_LOOK_BACK)
     else:
         logged = logged.filter(id__gt=monitor.log_cursor)
-    return next(blocks(logged, None), [])
+    most_rows = WINDOWS_AT_ONCE * monitor.window_rows
+    return list(_within(next(blocks(logged, most_rows), []), most_rows))
+
+
+def _within(block: Sequence[Entry], most_rows: int) -> Iterator[Entry]:
+    """Yield the requests before the first that has so many rows before it or comes a day later."""
+    rows = 0
+    for entry in block:
+        later = watching.moment_of(entry) - watching.moment_of(block[0])
+        if rows >= most_rows or later >= LONGEST_BLOCK:
+            return
+        yield entry
+        rows += entry.row_count
 
 
 def _take(monitor: Monitor, block: Sequence[Entry], ticked: Ticked, now: datetime) -> bool:
@@ -127,12 +182,14 @@ def _take(monitor: Monitor, block: Sequence[Entry], ticked: Ticked, now: datetim
         try:
             judged += _judged(version, entries, monitor, now)
         except (NoModel, MlcoreError) as error:
-            # Whatever is odd about them is so for ever, and what comes later must not wait for it.
+            if isinstance(error, NoModel) and now - watching.moment_of(entries[-1]) < PATIENCE:
+                logger.warning("%s is not monitored for now: %s", version, error)
+                raise _Waits from error
+            # Whatever is odd about them stays so, and what comes later must not wait for it.
             skipped += sum(entry.row_count for entry in entries)
             logger.warning("%s is not monitored: %s", version, error)
     with transaction.atomic():
-        unmoved = Monitor.objects.filter(pk=monitor.pk, log_cursor=monitor.log_cursor)
-        if not unmoved.update(log_cursor=UUID(block[-1].id), looked_at=now):
+        if not unchanged(monitor).update(log_cursor=UUID(block[-1].id), looked_at=now):
             return False
         judging.store(judged)
     ticked.requests += len(block)
@@ -159,8 +216,8 @@ def _by_version(block: Sequence[Entry]) -> Iterable[tuple[AlgorithmVersion, list
 
 
 class MinuteJob:
-    """The worker's part: once a minute it looks at all endpoints, a block of requests at a time, so that
-    other jobs and signals get between."""
+    """The worker's part: once a minute it looks at all endpoints, a block of requests at a time and in
+    turn, so that other endpoints, other jobs and signals get between."""
 
     def __init__(self, elapsed: Callable[[], float] = time.monotonic) -> None:
         self._elapsed = elapsed
@@ -173,12 +230,12 @@ class MinuteJob:
             self._next_look = self._elapsed() + EVERY.total_seconds()
             self._waiting.extend(Endpoint.objects.order_by("slug"))
         while self._waiting:
-            found = _tick_or_tell(self._waiting[0], clock, most_blocks=1)
-            has_more = isinstance(found, Ticked) and found.complete and found.blocks
-            if not has_more:
-                self._waiting.popleft()
+            endpoint = self._waiting.popleft()
+            found = _tick_or_tell(endpoint, clock, most_blocks=1)
             if isinstance(found, Failed):
                 return "unfinished"
+            if found.has_more and not found.overtaken:
+                self._waiting.append(endpoint)
             if found.requests:
                 return "looked"
         return None

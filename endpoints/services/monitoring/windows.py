@@ -27,7 +27,11 @@ SUMMARIES_ARE_KEPT: Mapping[str, timedelta] = MappingProxyType(
     }
 )
 NEWEST_BY_COUNT = 20
-"""So many windows by count of a version keep their summaries."""
+"""So many windows by count of a version keep their summaries, .."""
+REPORTS_BY_COUNT = 1_000
+""".. and so many are kept at all."""
+WINDOWS_AT_ONCE = 24
+"""So many are grown or closed in one go: about so many summaries are in memory, and in a transaction."""
 
 INSTANT = timedelta(microseconds=1)
 """The smallest step between two moments."""

@@ -5,13 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from django.contrib.messages import get_messages
 from django.test import Client
 from django.utils import timezone
 
-from endpoints.models import Alert, AlertRule, EmailDelivery, Endpoint, Event
+from endpoints.admin.alerts import AlertRuleAdmin
+from endpoints.models import Alert, AlertRule, EmailDelivery, Endpoint, Event, Membership
 from endpoints.roles import ROLES
 from endpoints.services import mails
+from tests import cast
 from tests.endpoints.admin.site import run_action, staff, url
 from tests.endpoints.services.alerts.made import a_report, a_rule, a_webhook, days_ago, look
 
@@ -178,3 +181,48 @@ def test_who_may_see_no_endpoint_sees_no_rule(alert: Alert) -> None:
     page = client.get(url("alertrule"))
     assert page.status_code == 200
     assert "Too much drift" not in page.text
+
+
+@pytest.mark.parametrize(("role", "is_shown"), [("viewer", False), ("scientist", True)])
+def test_mail_addresses_are_for_who_keeps_the_rules(
+    role: str, is_shown: bool, raisin: Endpoint
+) -> None:
+    rule = a_rule(raisin, emails="ana@example.org")
+    page = staff("sam", *ROLES[role]).get(url("alertrule", "change", rule.pk))
+    assert "Too much drift" in page.text
+    assert ("ana@example.org" in page.text) == is_shown
+
+
+def test_who_keeps_the_rules_of_another_endpoint_sees_no_mail_addresses(raisin: Endpoint) -> None:
+    rule = a_rule(raisin, emails="ana@example.org")
+    Endpoint.objects.update(members_only=True)
+    client = staff("sam", *ROLES["scientist"])
+    Membership.objects.create(
+        user=User.objects.get(username="sam"), endpoint=raisin, role=cast.role("viewer")
+    )
+    page = client.get(url("alertrule", "change", rule.pk))
+    assert "Too much drift" in page.text
+    assert "ana@example.org" not in page.text
+
+
+def test_mail_addresses_cannot_be_guessed_letter_by_letter(raisin: Endpoint) -> None:
+    a_rule(raisin, emails="ana@example.org")
+    client = staff("sam", *ROLES["viewer"])
+    for text in ("a", "b"):
+        assert client.get(url("alertrule"), {"emails__startswith": text}).status_code == 400
+
+
+def test_a_form_keeps_what_another_has_set_meanwhile(
+    form: dict[str, str], raisin: Endpoint, admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin_client.post(url("alertrule", "add"), form)
+    rule, save = AlertRule.objects.get(), AlertRuleAdmin.save_model
+
+    def late(self: AlertRuleAdmin, *args: object, **kwargs: object) -> None:
+        AlertRule.objects.update(limit=3.0)
+        save(self, *args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(AlertRuleAdmin, "save_model", late)
+    admin_client.post(url("alertrule", "change", rule.pk), form | {"name": "Drift"})
+    rule.refresh_from_db()
+    assert (rule.name, rule.limit) == ("Drift", 3.0)

@@ -102,6 +102,19 @@ def test_csv_needs_no_labels(api: APIClient, raisin: Endpoint) -> None:
     assert answer(api, without)["labels"] == LABELS.count("Kecimen")
 
 
+def test_a_byte_order_mark_changes_nothing(api: APIClient, raisin: Endpoint) -> None:
+    body = json.dumps({"rows": ALIKE}).encode()
+    assert answer(api, b"\xef\xbb\xbf" + body) == answer(api, body)
+
+
+def test_a_feature_that_is_missing_now_has_drifted(api: APIClient, db: None) -> None:
+    berries.endpoint()
+    rows = [berries.ROW | {"Area": None}] * 60
+    told = answer(api, {"rows": rows}, "/api/v1/berries/monitor")
+    assert told["drift_flag"]
+    assert "Area" in told["drifted"]
+
+
 def test_missing_cells_are_counted_and_told(api: APIClient, db: None) -> None:
     berries.endpoint()
     rows = [berries.ROW, *[berries.ROW | {"Area": None}] * 99]

@@ -12,6 +12,7 @@ from rest_framework.test import APIClient
 
 from endpoints.filters import PredictionFilter
 from endpoints.models import DriftReport, Endpoint, Event, Monitor, PredictionRequest
+from endpoints.services import logged_rows
 from endpoints.services.monitoring import tick
 from tests import cast
 from tests.endpoints.api.client import post, problem_in, send, with_key
@@ -177,9 +178,10 @@ def test_it_refuses_settings_out_of_bounds(
 
 
 def test_settings_count_for_open_windows_at_once(
-    api: APIClient, watched: Endpoint, alex: User
+    api: APIClient, watched: Endpoint, alex: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     api.force_authenticate(alex)
+    monkeypatch.setattr(timezone, "now", at(NOON + DAY + HOUR))
     before = {found["id"]: found for found in listed(api, "?version=1")}
     send(api, "PATCH", f"{HERE}/monitor", {"effect": 1_000, "alpha": 0.5})
     second, first = listed(api, "?version=1")
@@ -208,6 +210,16 @@ def test_looking_now_finds_what_is_new(api: APIClient, raisin: Endpoint, dana: U
     assert post(api, f"{HERE}/drift/recompute", b"").json()["requests"] == 0
     assert PredictionRequest.objects.count() == 1
     assert api.get(f"{HERE}/monitor").json()["looked_at"] >= now.isoformat()[:19]
+
+
+def test_looking_now_says_when_there_is_more(
+    api: APIClient, raisin: Endpoint, dana: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.force_authenticate(dana)
+    monkeypatch.setattr(logged_rows, "ROWS", 1)
+    log(raisin, one_by_one(training_rows(21)), [timezone.now() - 10 * SECOND] * 21)
+    found = [post(api, f"{HERE}/drift/recompute", {}).json() for _ in range(2)]
+    assert [(one["rows"], one["complete"]) for one in found] == [(20, False), (1, True)]
 
 
 def test_looking_now_is_not_for_everybody(api: APIClient, raisin: Endpoint, eve: User) -> None:

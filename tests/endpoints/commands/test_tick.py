@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from endpoints.management.commands import work
@@ -90,9 +90,51 @@ def test_a_database_that_is_away_is_no_fault_of_an_endpoint(
     def away(*_: Any, **__: Any) -> Any:
         raise OperationalError("the server closed the connection")
 
-    monkeypatch.setattr(tick, "tick", away)
+    def failing(*given: Any, **__: Any) -> Any:
+        monkeypatch.setattr(connection, "cursor", away)
+        away(*given)
+
+    monkeypatch.setattr(tick, "tick", failing)
+    job = tick.MinuteJob()
     with pytest.raises(OperationalError):
-        tick.MinuteJob()(timezone.now)
+        job(timezone.now)
+
+
+def test_one_endpoint_that_the_database_refuses_stops_no_other(
+    logged: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cast.an_endpoint("grape")
+    look = tick.tick
+
+    def slow(endpoint: Endpoint, clock: Any, **options: Any) -> tick.Ticked:
+        if endpoint.slug == "grape":
+            raise OperationalError("canceling statement due to statement timeout")
+        return look(endpoint, clock, **options)
+
+    monkeypatch.setattr(tick, "tick", slow)
+    job = tick.MinuteJob(Clock())
+    assert [job(timezone.now) for _ in range(3)] == ["unfinished", "looked", None]
+    assert DriftReport.objects.count() == 4
+
+
+def test_the_worker_looks_at_the_endpoints_in_turn(
+    logged: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cast.an_endpoint("zante")
+    monkeypatch.setattr(logged_rows, "ROWS", 60)
+    log(logged, [training_rows(60)] * 2, [timezone.now() - 5 * SECOND] * 2)
+    looked_at = []
+    look = tick.tick
+
+    def noted(endpoint: Endpoint, clock: Any, **options: Any) -> tick.Ticked:
+        looked_at.append(endpoint.slug)
+        return look(endpoint, clock, **options)
+
+    monkeypatch.setattr(tick, "tick", noted)
+    job = tick.MinuteJob(Clock())
+    while job(timezone.now):
+        pass
+    assert looked_at == ["raisin", "zante", "raisin", "raisin", "raisin"]
 
 
 def test_the_worker_looks_once_a_minute(logged: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import threading
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
 
 from endpoints.models import Alert, AlertRule, EmailDelivery, Endpoint, Event, WebhookDelivery
 from endpoints.services import lifecycle
-from endpoints.services.alerts import evaluating, handling, kinds, rules
+from endpoints.services.alerts import evaluating, handling, kinds, measuring, rules
+from endpoints.services.alerts.measuring import Measured
 from tests.endpoints.services.alerts.made import (
     ALEX,
     NOON,
+    a_column,
     a_report,
     a_rule,
     a_webhook,
@@ -291,6 +294,42 @@ def test_rules_of_other_endpoints_are_left_alone(raisin: Endpoint) -> None:
     a_report(raisin.versions.get(number=1), days_ago(1), drifted=1)
     other = Endpoint.objects.create(slug="other", name="Other")
     assert look(other) == ""
+
+
+def test_a_rule_that_cannot_be_looked_at_does_not_keep_the_others_from_it(
+    raisin: Endpoint, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken, sound = a_rule(raisin, name="broken"), a_rule(raisin, name="sound")
+    a_report(raisin.versions.get(number=1), days_ago(1), drifted=1)
+    measure = measuring.measure
+
+    def failing(rule: AlertRule, **facts: Any) -> list[Measured]:
+        if rule == broken:
+            raise ZeroDivisionError
+        return measure(rule, **facts)
+
+    monkeypatch.setattr(measuring, "measure", failing)
+    assert look(raisin) == "firing"
+    assert Alert.objects.get().rule == sound
+    assert f"alert rule {broken.pk} of raisin" in caplog.text
+
+
+def test_an_alert_whose_windows_are_long_past_stays_and_says_no_more(raisin: Endpoint) -> None:
+    a_rule(raisin, cooldown_minutes=60)
+    a_report(raisin.versions.get(number=1), days_ago(0), drifted=1, is_open=False)
+    for days in (0, 1, 30):
+        assert look(raisin, NOON + days * DAY) == "firing"
+    assert told() == ["alert.firing"] * 2
+
+
+def test_a_shift_without_bound_fires_in_words_and_as_a_number(raisin: Endpoint) -> None:
+    a_rule(raisin, metric="feature_effect", feature="Area", emails="ana@example.org")
+    report = a_report(raisin.versions.get(number=1), days_ago(1))
+    a_column(report, "Area", verdict="drift", effect=None)
+    assert look(raisin) == "firing"
+    body = json.loads(WebhookDelivery.objects.order_by("-created_at").first().body)  # type: ignore[union-attr]
+    assert body["data"]["value"] == 1e12
+    assert "Value: without bound; it alerts at ≥ 1" in EmailDelivery.objects.get().text
 
 
 @pytest.mark.django_db(transaction=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from endpoints.models import AlertRule, AlgorithmVersion, Endpoint, Monitor
 from endpoints.models.alert import AlertMetric
 from endpoints.services.alerts import checking, kinds, measuring
+from endpoints.services.monitoring.windows import start_of
 from tests.endpoints.services.alerts.made import (
     NOON,
     a_change,
@@ -258,3 +260,89 @@ def test_every_metric_can_be_asked_where_nothing_is_known(metric: str, raisin: E
 def test_the_side_of_the_limit(comparator: str, breaking: list[bool]) -> None:
     rule = AlertRule(comparator=comparator, limit=0.5)
     assert [kinds.breaks(rule, value) for value in (0.4, 0.5, 0.6)] == breaking
+
+
+def since_long_ago(rule: AlertRule) -> measuring.Live:
+    live = measuring.in_production(rule.endpoint)
+    assert live is not None
+    return replace(live, since=NOON - timedelta(days=400))
+
+
+@pytest.mark.parametrize("metric", ["features_drifted", "accuracy", "positive_rate"])
+@pytest.mark.parametrize(
+    ("window", "age", "is_read"),
+    [
+        ("hour", timedelta(hours=14), True),
+        ("hour", timedelta(days=2), False),
+        ("day", timedelta(days=3), True),
+        ("day", timedelta(days=4), False),
+        ("week", timedelta(days=21), True),
+        ("week", timedelta(days=28), False),
+    ],
+)
+def test_a_window_of_long_ago_tells_nothing(
+    metric: str,
+    window: str,
+    age: timedelta,
+    is_read: bool,
+    raisin: Endpoint,
+    version: AlgorithmVersion,
+) -> None:
+    start = start_of(window, NOON - age)
+    a_report(version, start, window=window, drifted=3)
+    labels(version, start, right=10, wrong=90)
+    an_hour(version, start)
+    rule = a_rule(raisin, metric=metric, window=window)
+    found = measuring.measure(rule, live=since_long_ago(rule), now=NOON)
+    assert [one.window_start for one in found] == [start] * is_read
+
+
+def test_a_rule_that_asks_for_more_windows_goes_back_further(
+    raisin: Endpoint, version: AlgorithmVersion
+) -> None:
+    a_report(version, days_ago(12), drifted=3)
+    for consecutive, read in ((9, 0), (10, 1)):
+        rule = a_rule(raisin, consecutive=consecutive)
+        assert len(measuring.measure(rule, live=since_long_ago(rule), now=NOON)) == read
+
+
+@pytest.mark.parametrize(("age", "is_read"), [(6, True), (8, False)])
+def test_windows_by_count_are_read_for_a_week(
+    age: int, is_read: bool, raisin: Endpoint, version: AlgorithmVersion
+) -> None:
+    a_report(version, days_ago(age), window="rows", end=days_ago(age) + HOUR, drifted=3)
+    rule = a_rule(raisin, window="rows")
+    found = measuring.measure(rule, live=since_long_ago(rule), now=NOON)
+    assert [one.value for one in found] == [3.0] * is_read
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "positive_rate"])
+def test_a_quiet_version_is_not_read_back_to_its_promotion(
+    metric: str,
+    raisin: Endpoint,
+    version: AlgorithmVersion,
+    django_assert_max_num_queries: Any,
+) -> None:
+    rule = a_rule(raisin, metric=metric)
+    live = since_long_ago(rule)
+    with django_assert_max_num_queries(2):
+        assert measuring.measure(rule, live=live, now=NOON) == []
+
+
+def test_a_constant_column_that_moved_is_beyond_any_limit(
+    raisin: Endpoint, version: AlgorithmVersion
+) -> None:
+    for day, facts in ((1, {"verdict": "drift", "effect": None}), (2, {"effect": 0.3})):
+        a_column(a_report(version, days_ago(day)), "Area", **facts)
+    rule = a_rule(raisin, metric="feature_effect", feature="Area", limit=checking.LARGEST_LIMIT)
+    [value] = values(rule)
+    assert value == kinds.WITHOUT_BOUND
+    assert kinds.breaks(rule, value)
+
+
+def test_a_column_that_is_not_measured_tells_nothing(
+    raisin: Endpoint, version: AlgorithmVersion
+) -> None:
+    for day, facts in ((1, {"effect": None}), (2, {"effect": 0.3})):
+        a_column(a_report(version, days_ago(day)), "Area", **facts)
+    assert values(a_rule(raisin, metric="feature_effect", feature="Area")) == [0.3]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 
 from endpoints.errors import InvalidRequest, InvalidTransition, NotAllowed, NotFound
 from endpoints.models import Alert, AlertRule, Endpoint, Event
@@ -117,6 +119,61 @@ def test_a_change_is_recorded_with_what_was_before(raisin: Endpoint) -> None:
     assert (event.before, event.after) == ({"limit": 1.0}, {"limit": 2.0})
     assert not rules.configure(rule, {"limit": 2.0}, actor=ALEX, now=NOON)
     assert Event.objects.filter(verb="change_alert_rule").count() == 1
+
+
+def test_what_another_has_set_meanwhile_is_kept(raisin: Endpoint) -> None:
+    rule = a_rule(raisin)
+    mine, theirs = AlertRule.objects.get(), AlertRule.objects.get()
+    rules.configure(theirs, {"limit": 3.0}, actor=ALEX, now=NOON)
+    assert rules.configure(mine, {"name": "Drift"}, actor=ALEX, now=NOON)
+    rule.refresh_from_db()
+    assert (rule.name, rule.limit) == ("Drift", 3.0)
+    assert mine.limit == 3.0
+    newest = Event.objects.filter(verb="change_alert_rule").latest("id")
+    assert (newest.before, newest.after) == ({"name": "Too much drift"}, {"name": "Drift"})
+
+
+def test_a_change_is_checked_with_what_another_has_set_meanwhile(raisin: Endpoint) -> None:
+    a_rule(raisin)
+    mine, theirs = AlertRule.objects.get(), AlertRule.objects.get()
+    rules.configure(theirs, {"metric": "accuracy", "limit": 0.8}, actor=ALEX, now=NOON)
+    with pytest.raises(InvalidRequest, match="share"):
+        rules.configure(mine, {"limit": 85.0}, actor=ALEX, now=NOON)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_settings_that_are_changed_at_once_are_all_kept(raisin: Endpoint) -> None:
+    rule = a_rule(raisin)
+    changes = {"name": "Drift", "limit": 3.0, "consecutive": 2, "severity": "info"}
+    stale = [(AlertRule.objects.get(), {name: value}) for name, value in changes.items()]
+    ready = threading.Barrier(len(stale))
+
+    def configure(read: AlertRule, settings: dict[str, Any]) -> None:
+        try:
+            ready.wait()
+            rules.configure(read, settings, actor=ALEX, now=NOON)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=configure, args=args) for args in stale]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    rule.refresh_from_db()
+    assert {name: getattr(rule, name) for name in changes} == changes
+
+
+def test_a_rule_that_is_deleted_meanwhile_is_not_there(raisin: Endpoint) -> None:
+    rule = a_rule(raisin)
+    AlertRule.objects.all().delete()
+    for change in (
+        lambda: rules.configure(rule, {"limit": 3.0}, actor=ALEX, now=NOON),
+        lambda: rules.mute(rule, until=None, actor=ALEX, now=NOON),
+    ):
+        with pytest.raises(NotFound, match=f"no alert rule {rule.pk}"):
+            change()
+    assert not AlertRule.objects.exists()
 
 
 def test_a_change_is_checked(raisin: Endpoint) -> None:

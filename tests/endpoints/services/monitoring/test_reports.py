@@ -1,4 +1,4 @@
-"""Finding reports: the newest of what is in production, and the requests that each speaks of."""
+"""Finding reports: the newest days of what is in production, and the requests that each speaks of."""
 
 from __future__ import annotations
 
@@ -37,18 +37,7 @@ def watched(raisin: Endpoint) -> Endpoint:
     return raisin
 
 
-def test_the_newest_is_of_the_version_in_production(watched: Endpoint) -> None:
-    found = reports.newest(watched, window="day")
-    assert found is not None
-    assert (found.version.number, found.n_rows, found.start) == (1, 10, NOON + DAY - 12 * HOUR)
-    lifecycle.promote(version=watched.versions.get(number=2), decision=decision(seen=1))
-    found = reports.newest(watched, window="day")
-    assert found is not None
-    assert (found.version.number, found.n_rows) == (2, 3)
-
-
 def test_without_traffic_there_is_none(raisin: Endpoint) -> None:
-    assert reports.newest(raisin, window="day") is None
     assert reports.todays() == []
     with pytest.raises(NotFound, match="no drift report 7"):
         reports.find(raisin, 7)
@@ -68,3 +57,15 @@ def test_the_rows_behind_a_report_can_be_listed(watched: Endpoint, window: str) 
 def test_todays_are_one_a_version_in_production(watched: Endpoint) -> None:
     [today] = reports.todays()
     assert (today.report.version.number, today.report.n_rows, today.accuracy) == (1, 10, None)
+    assert (today.report.window, today.report.start) == ("day", NOON + DAY - 12 * HOUR)
+    lifecycle.promote(version=watched.versions.get(number=2), decision=decision(seen=1))
+    [today] = reports.todays()
+    assert (today.report.version.number, today.report.n_rows) == (2, 3)
+
+
+def test_todays_leave_what_is_large_in_the_database(watched: Endpoint) -> None:
+    [today] = reports.todays()
+    assert today.report.get_deferred_fields() == {"summary", "impact"}
+    assert {
+        name for column in today.report.columns.all() for name in column.get_deferred_fields()
+    } == {"results", "bins"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from endpoints.models import Alert, DriftReport, Endpoint, Monitor, StreamDetect
 from endpoints.models.prediction import Source
 from endpoints.services import feedback, logged_rows
 from endpoints.services.alerts import rules
-from endpoints.services.monitoring import tick
+from endpoints.services.monitoring import configuring, tick
 from mlcore.errors import DataError
 from tests import cast
 from tests.endpoints.protocols import berries
@@ -181,6 +182,34 @@ def test_blocks_add_up(raisin: Endpoint, monkeypatch: pytest.MonkeyPatch) -> Non
     assert [r.n_rows for r in found(raisin, "day")] == [50]
 
 
+def test_a_block_holds_a_day_at_most(raisin: Endpoint) -> None:
+    log(raisin, one_by_one(training_rows(49)), every(timedelta(minutes=30), 49))
+    first = tick.tick(raisin, at(NOON + 2 * DAY), most_blocks=1)
+    assert (first.requests, first.has_more, first.complete) == (48, True, False)
+    rest = look(raisin, NOON + 2 * DAY)
+    assert (rest.requests, rest.blocks, rest.complete) == (1, 1, True)
+
+
+def test_a_block_fills_no_more_windows_than_fit_into_memory(raisin: Endpoint) -> None:
+    Monitor.objects.create(endpoint=raisin, window_rows=50)
+    rows = training_rows(25)
+    log(raisin, [rows] * 100, every(SECOND, 100))
+    blocks = []
+    while (ticked := tick.tick(raisin, at(LATER), most_blocks=1)).has_more:
+        blocks.append((ticked.rows, ticked.windows))
+    assert blocks == [(1_200, 24 + 3), (1_200, 24 + 3), (100, 2 + 3)]
+    assert [report.n_rows for report in found(raisin, "rows")] == [50] * 50
+
+
+def test_it_stops_after_as_many_blocks_as_are_asked_for(
+    raisin: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logged_rows, "ROWS", 7)
+    log(raisin, one_by_one(training_rows(14)), every(SECOND, 14))
+    assert not tick.tick(raisin, at(LATER), most_blocks=2).complete
+    assert tick.tick(raisin, at(LATER), most_blocks=2).complete
+
+
 def test_a_version_that_cannot_be_loaded_is_skipped(
     raisin: Endpoint, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -192,6 +221,17 @@ def test_a_version_that_cannot_be_loaded_is_skipped(
     assert (ticked.requests, ticked.skipped, ticked.windows) == (2, 10, 4)
     assert "v1 is not monitored" in caplog.text
     assert look(raisin).requests == 0
+
+
+def test_requests_wait_for_a_version_whose_file_may_come_back(raisin: Endpoint) -> None:
+    log(raisin, [training_rows(10)], [NOON])
+    version = raisin.versions.get(number=1)
+    raisin.versions.filter(number=1).update(artifact_sha256="0" * 64)
+    away = look(raisin, NOON + 60 * SECOND)
+    assert (away.complete, away.requests, away.skipped) == (False, 0, 0)
+    raisin.versions.filter(number=1).update(artifact_sha256=version.artifact_sha256)
+    back = look(raisin, NOON + 120 * SECOND)
+    assert (back.complete, back.rows, back.skipped) == (True, 10, 0)
 
 
 def test_rows_that_cannot_be_read_hold_up_nothing(
@@ -253,6 +293,36 @@ def test_somebody_who_was_faster_has_done_the_work(
     monkeypatch.setattr(tick.judging, "judge", late)
     assert not look(raisin).complete
     assert {report.n_rows for report in DriftReport.objects.all()} == {10}
+
+
+def test_settings_that_changed_meanwhile_are_judged_by(
+    raisin: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log(raisin, one_by_one(shifted(training_rows(60))), every(SECOND, 60))
+    judge = tick.judging.judge
+
+    def late(*arguments: Any) -> Any:
+        monkeypatch.setattr(tick.judging, "judge", judge)
+        settings = {"min_rows": 100}
+        configuring.configure(endpoint=raisin, settings=settings, actor=cast.SYSTEM, now=LATER)
+        return judge(*arguments)
+
+    monkeypatch.setattr(tick.judging, "judge", late)
+    assert not look(raisin).complete
+    assert not DriftReport.objects.exists()
+    assert look(raisin).complete
+    assert {report.verdict for report in DriftReport.objects.all()} == {"insufficient_data"}
+
+
+def test_a_fault_in_the_labels_keeps_no_alert_back(
+    raisin: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules.add_default(raisin, actor=cast.SYSTEM, now=cast.THEN)
+    log(raisin, one_by_one(shifted(training_rows(1_000))), every(SECOND, 1_000))
+    monkeypatch.setattr(tick.label_stream, "feed", refuse)
+    with pytest.raises(DataError, match="another length"):
+        look(raisin)
+    assert Alert.objects.get(rule__endpoint=raisin).state == "firing"
 
 
 def test_drift_and_labels_are_acted_on_at_once(raisin: Endpoint) -> None:
