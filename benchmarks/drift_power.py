@@ -1,8 +1,9 @@
 """How often drift is cried where there is none, and found where there is some, by simulation.
 
 Every window is judged as the product judges it: against the profile of 5,000 training rows, by the
-default rule. A verdict of "drift" for any of 7 features counts. Evidently's default rule, computed
-by SciPy from every fifth of the same samples, stands beside it.
+default rule, with the checks of quality that are drift by themselves. A verdict of "drift" for any
+of 7 features counts. Evidently's default rule, computed by SciPy from every fifth of the same
+samples, stands beside it where it has numbers to compare.
 """
 
 from __future__ import annotations
@@ -15,14 +16,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import binomtest, wasserstein_distance
 from threadpoolctl import threadpool_limits
 
 from benchmarks.common import Bar, at_least, at_most, report
 from mlcore.arrays import FloatArray
-from mlcore.drift import measure
+from mlcore.drift import measure, with_quality
 from mlcore.profile import Profile, build_profile
-from mlcore.schema import Column, Schema
+from mlcore.quality import check_quality
+from mlcore.schema import Column, Columns, Schema
 from mlcore.window import Window
 
 TRAINING_ROWS, FEATURES = 5_000, 7
@@ -32,7 +35,14 @@ PER_TRAINING = 5
 
 EVIDENTLY_DISTANCE, EVIDENTLY_SHARE = 0.1, 0.5
 
+HOLES = (0.2, 0.05, 0.02, 0.01, 0.001, 0.0002, 0.0)
+EVENTS = (0.01, 0.001, 0.0005, 0.0002, 0.0001, 0.00005, 0.00002)
+LEVELS = np.array([f"level {k}" for k in range(200)], object)
+SHARES = np.arange(1.0, 201.0) ** -2 / np.sum(np.arange(1.0, 201.0) ** -2)
+"""Of which 5,000 rows hold some 85: a category may have 100."""
+
 Draw = Callable[[np.random.Generator, tuple[int, int]], FloatArray]
+Table = FloatArray | dict[str, NDArray[Any]]
 
 KINDS: dict[str, Draw] = {
     "normal": lambda rng, shape: rng.normal(size=shape),
@@ -40,7 +50,15 @@ KINDS: dict[str, Draw] = {
     "Poisson": lambda rng, shape: rng.poisson(3.0, size=shape).astype(np.float64),
     "rounded normal": lambda rng, shape: np.rint(rng.normal(0.0, 2.0, size=shape)),
     "t of 3 df": lambda rng, shape: rng.standard_t(3, size=shape),
+    "holes": lambda rng, shape: np.where(rng.random(shape) < HOLES, np.nan, rng.normal(size=shape)),
+    "rare events": lambda rng, shape: (rng.random(shape) < EVENTS).astype(np.float64),
+    "levels": lambda rng, shape: rng.choice(len(LEVELS), shape, p=SHARES).astype(np.float64),
 }
+"""The last three are those that checks of quality speak of: shares of missing values, columns that
+all but stand still, and categories whose rare levels the training may have missed."""
+
+WHOLE_NUMBERS = tuple(KINDS)[:-3]
+"""The kinds that Evidently's distance is defined for."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +77,7 @@ class Tally:
 
     windows: int = 0
     drift: int = 0
+    by_quality: int = 0
     possible: int = 0
     first_named: int = 0
     judged_by_evidently: int = 0
@@ -83,27 +102,48 @@ def simulate(case: Case) -> Tally:
         for number in range(PER_TRAINING):
             rows = KINDS[case.kind](rng, (case.rows, FEATURES))
             rows[:, 0] += case.shift  # the normal features have an sd of 1
-            judge(profile, rows, tally)
-            if number == 0:
+            judge(profile, table(case.kind, rows), tally)
+            if number == 0 and case.kind in WHOLE_NUMBERS:
                 judge_as_evidently(training, rows, tally)
     return tally
 
 
 def trainings(rng: np.random.Generator, case: Case) -> Iterator[tuple[FloatArray, Profile]]:
-    schema = Schema(tuple(Column(f"f{k}", "number") for k in range(FEATURES)))
     scores = np.full(TRAINING_ROWS, 0.5)
     for _ in range(case.repetitions // PER_TRAINING):
         training = KINDS[case.kind](rng, (TRAINING_ROWS, FEATURES))
-        columns = schema.read_matrix(training)
+        schema, columns = read(table(case.kind, training))
         yield training, build_profile(schema, columns, probabilities=scores, threshold=0.5)
 
 
-def judge(profile: Profile, rows: FloatArray, tally: Tally) -> None:
+def table(kind: str, rows: FloatArray) -> Table:
+    """The rows as a window takes them: a matrix of numbers, or the texts of each column."""
+    if kind != "levels":
+        return rows
+    return {f"f{k}": LEVELS[column.astype(np.int64)] for k, column in enumerate(rows.T)}
+
+
+def read(training: Table) -> tuple[Schema, Columns]:
+    """The training rows; a category has the levels that they hold."""
+    if isinstance(training, np.ndarray):
+        schema = Schema(tuple(Column(f"f{k}", "number", fill=0.0) for k in range(FEATURES)))
+        return schema, schema.read_matrix(training)
+    schema = Schema(
+        tuple(
+            Column(name, "category", tuple(sorted(set(texts)))) for name, texts in training.items()
+        )
+    )
+    return schema, schema.read_columns(training)
+
+
+def judge(profile: Profile, rows: Table, tally: Tally) -> None:
     window = Window.empty(profile)
     window.add(rows)
-    found = measure(profile, window)
+    moved = measure(profile, window)
+    found = with_quality(moved, check_quality(profile, window).results)
     tally.windows += 1
     tally.drift += found.verdict == "drift"
+    tally.by_quality += found.verdict == "drift" != moved.verdict
     tally.possible += found.verdict == "possible"
     tally.first_named += "f0" in found.drifted
 
@@ -125,6 +165,7 @@ def presented(case: Case, tally: Tally) -> dict[str, Any]:
         "rows": case.rows,
         "shift_sd": case.shift,
         "drift": share(tally.drift, tally.windows),
+        "drift_by_quality_alone": share(tally.by_quality, tally.windows),
         "first_feature_named": share(tally.first_named, tally.windows),
         "possible": share(tally.possible, tally.windows),
         "evidently_any": share(tally.evidently_any, tally.judged_by_evidently),
@@ -132,8 +173,10 @@ def presented(case: Case, tally: Tally) -> dict[str, Any]:
     }
 
 
-def share(count: int, windows: int) -> dict[str, Any]:
+def share(count: int, windows: int) -> dict[str, Any] | None:
     """With the exact interval of 95 % (Clopper and Pearson), as if no two shared a training."""
+    if not windows:
+        return None
     interval = binomtest(count, windows).proportion_ci(0.95, method="exact")
     ends = [float(interval.low), float(interval.high)]
     return {"share": count / windows, "interval": ends, "count": count, "windows": windows}

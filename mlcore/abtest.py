@@ -23,7 +23,7 @@ from mlcore.outcomes import ArmCounters, Estimate, Goal
 from mlcore.posterior import Belief
 from mlcore.proportions import Ends, Share
 from mlcore.sample_ratio import MISMATCH, coverage_p, sample_ratio_p
-from mlcore.sequential import AlwaysValid, confidence_sequence
+from mlcore.sequential import AlwaysValid, confidence_sequence, lasting_p
 
 Kind = Literal["split", "shadow"]
 Looks = Literal["any_time", "at_horizon"]
@@ -31,6 +31,8 @@ Decision = Literal[
     "keep_running", "b_better", "a_better", "no_difference", "inconclusive", "do_not_trust"
 ]
 Doubt = Literal["sample_ratio", "coverage", "drifted"]
+CHECKS_TUNED_FOR = 1000
+"""Units, or rows, at which the checks find a fault soonest; they are made at every look as well."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ class ABTestReport:
     ``difference`` is challenger (B) minus control (A). ``fixed`` and ``p_value`` hold for a single
     look at the horizon; ``always_valid`` is what all looks so far say together, and is to be
     handed to the next one; ``this_look`` is of this one alone. ``doubts`` are the reasons for
-    not trusting the test.
+    not trusting the test; the p values of the checks behind them are valid at every look too.
     """
 
     goal: Goal
@@ -132,7 +134,8 @@ def analyse_split(
 ) -> ABTestReport:
     """The report of a test in which each unit was answered by one arm.
 
-    The always-valid interval counts the labels of both arms. Raises DataError as ``compare_arms``.
+    The always-valid interval counts the labels of both arms. Where units come again the check of
+    coverage allows for rows that get their labels together. Raises DataError as ``compare_arms``.
 
     >>> arms = ArmCounters(1000, 1000, 1000, 840), ArmCounters(1000, 1000, 1000, 871)
     >>> report = analyse_split(*arms, Plan(horizon=5000))
@@ -141,9 +144,10 @@ def analyse_split(
     """
     found = compare_arms(control, challenger, plan.goal, 1 - plan.alpha)
     arms = (control, challenger)
+    units, shares = [arm.units for arm in arms], [_labelled_share(arm) for arm in arms]
     checks = (
-        sample_ratio_p([arm.units for arm in arms], plan.split.weights),
-        coverage_p(*(Share(arm.labels, arm.requests) for arm in arms)),
+        _lasting(sample_ratio_p(units, plan.split.weights), sum(units)),
+        _lasting(coverage_p(*shares), sum(share.n for share in shares)),
     )
     return _report(arms, found, control.labels + challenger.labels, checks, (plan, look or Look()))
 
@@ -215,6 +219,26 @@ def _report(
         doubts=doubts,
         decision="do_not_trust" if doubts else _decision(least, found.ends, total, course),
     )
+
+
+def _lasting(p_value: float | None, n: int) -> float | None:
+    if p_value is None:
+        return None
+    return lasting_p(p_value, n, alpha=MISMATCH, tuned_for=CHECKS_TUNED_FOR)
+
+
+def _labelled_share(arm: ArmCounters) -> Share:
+    """Labelled rows of all rows, both divided by sum n^2 / sum n where units come again.
+
+    The rows of a unit, such as a list that was sent at once, may get their labels all together:
+    that many of them then tell as much as one independent row. F1 weighs rows by what they are,
+    so that n is no number of rows; the mean rows of a unit are never more than that ratio of them.
+    """
+    sums, together = arm.per_unit, 1.0
+    if sums is not None and sums.units > 0:
+        weighed = sums.nn / sums.n if sums.n > 0 else 0.0
+        together = max(weighed, arm.labels / sums.units, 1.0)
+    return Share(round(arm.labels / together), round(arm.requests / together))
 
 
 def _arm(arm: ArmCounters, found: Estimate | None) -> ArmReport:

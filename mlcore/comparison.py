@@ -28,7 +28,7 @@ class ShadowCounters:
 
     ``negatives`` and ``positives`` are the same rows by their true class, which F1 and the
     expected cost need. ``per_unit`` is given where a unit may have several labels: x is what its
-    labels are worth to B less what they are to A, n how many they are; F1 has no such sum. Raises
+    labels are worth to B less what they are to A, n how many they are; F1 has no such x. Raises
     DataError where the counts contradict one another.
     """
 
@@ -97,15 +97,15 @@ def compare_pairs(counters: ShadowCounters, goal: Goal, level: float = 0.95) -> 
     and Min where fewer than 10 pairs differ. F1 and the expected cost: the delta method,
     se^2 = sum c (u_B - u_A)^2 over cells of c pairs with u = (x - r n) / sum n of each arm. Where
     fewer than 10 pairs differ every cell counts half a pair more in it. Of units that come again
-    the error is never taken to be below that of independent pairs. Raises DataError for F1 and
-    cost without the pairs by class, and for per_unit of fewer than 2 units.
+    the error is never taken to be below that of independent pairs; for F1, which is no sum over
+    rows, it is the largest that it can be: se^2 sum n^2 / sum n, as if the pairs of a unit told
+    no more than one. Raises DataError for F1 and cost without the pairs by class, and for
+    per_unit of fewer than 2 units.
 
     >>> found = compare_pairs(ShadowCounters(1000, Pairs(800, 40, 71, 89)), Goal())
     >>> [round(number, 6) for number in (found.difference, found.se, *found.ends, found.p_value)]
     [0.031, 0.01049, 0.01044, 0.05156, 0.004196]
     """
-    if goal.metric == "f1" and counters.per_unit is not None:
-        raise DataError("F1 is no sum over rows, so units that come again cannot be allowed for")
     cells = _joint(counters, goal)
     a, b = (estimate(arm, goal, level) for arm in shadow_arms(counters))
     if a is None or b is None:
@@ -118,7 +118,10 @@ def compare_pairs(counters: ShadowCounters, goal: Goal, level: float = 0.95) -> 
         believed = paired_belief(pairs.only_a, pairs.only_b, pairs.n)
         return Comparison(a, b, difference, se, ends, mcnemar(pairs).exact, believed)
     if counters.per_unit is not None:
-        se = max(se, math.sqrt(ratio_variance(counters.per_unit)))
+        by_unit = ratio_variance(counters.per_unit)
+        if goal.metric == "f1":
+            by_unit = se**2 * counters.per_unit.nn / counters.per_unit.n
+        se = max(se, math.sqrt(by_unit))
     return _normal((a, b), se, goal, level)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mlcore.arrays import FloatArray, floats
+from mlcore.discrete import hypergeometric_cdf, hypergeometric_sf
 from mlcore.errors import DataError
 from mlcore.special import chi_square_sf, two_sided
 
@@ -123,14 +124,17 @@ def chi_square_contingency(reference: ArrayLike, current: ArrayLike) -> ChiSquar
     return ChiSquare(statistic, df, chi_square_sf(statistic, df) if df else 1.0)
 
 
-def chi_square_sparse(reference: ArrayLike, current: ArrayLike, least: float = 5.0) -> ChiSquare:
+def chi_square_sparse(
+    reference: ArrayLike, current: ArrayLike, least: float = 5.0, *, gathered: int | None = None
+) -> ChiSquare:
     """The contingency test for tables with rare bins, which make the bare one too quick to speak.
 
     Bins in which fewer than ``least`` live rows are expected are added up, if need be with the
     next larger ones (Cochran 1954). They have a say of their own: the chance that a binomial
     share m / (n + m) of their rows reaches their live count. The p value is the smaller of the
     two, doubled. For 200 levels and 50 rows the bare test finds p < 0.0014 70 times too often,
-    this one as often as it says.
+    this one as often as it says. ``gathered`` is the place of a bin that stands for many levels, as
+    those the reference had not: rare however many rows it has, or live rows alone could fill it.
 
     >>> chi_square_contingency([5000, 0], [49, 1]).p_value < 1e-20
     True
@@ -141,6 +145,8 @@ def chi_square_sparse(reference: ArrayLike, current: ArrayLike, least: float = 5
     both = before + now
     share = float(now.sum() / both.sum())
     rare = (both > 0) & (both * share < least)
+    if gathered is not None:
+        rare[gathered] = both[gathered] > 0
     if not rare.any():
         return chi_square_contingency(before, now)
     chance = binomial_tail(int(now[rare].sum()), int(both[rare].sum()), share)
@@ -200,6 +206,32 @@ def rank_test(reference: ArrayLike, current: ArrayLike) -> RankTest:
         return RankTest(superiority, 1.0)
     variance = (total + 1 - total * total * tied / (total - 1)) / (12 * n * m)
     return RankTest(superiority, two_sided((superiority - 0.5) / math.sqrt(variance)))
+
+
+def rank_test_sparse(reference: ArrayLike, current: ArrayLike, least: float = 10.0) -> RankTest:
+    """The rank test for columns that all but always have one value, where the normal errs.
+
+    With fewer than ``least`` live rows to be expected outside the most frequent value, ranks tell
+    little but how many there are. The p value is then twice the smaller chance that so many or more,
+    so many or fewer, of those of both sides are live: exactly, by the hypergeometric distribution.
+    Two events in 50 rows, where the reference has one in 1,000, are no sensation.
+
+    >>> before, now = [4995, 5], [48, 2]
+    >>> found = rank_test(before, now), rank_test_sparse(before, now)
+    >>> [f"{test.p_value:.2g}" for test in found]
+    ['1.6e-13', '0.0039']
+    """
+    found = rank_test(reference, current)
+    before, now = _pair(reference, current)
+    top = int((before + now).argmax())
+    m, all_rows = round(now.sum()), round(before.sum() + now.sum())
+    others = all_rows - round(before[top] + now[top])
+    if others * m >= least * all_rows:
+        return found
+    k = m - round(now[top])
+    more = hypergeometric_sf(k - 1, all_rows, others, m)
+    fewer = hypergeometric_cdf(k, all_rows, others, m)
+    return found._replace(p_value=min(2 * min(more, fewer), 1.0))
 
 
 def adjusted(p_values: Sequence[float]) -> list[float]:

@@ -25,6 +25,9 @@ from mlcore.window import Window
 
 __all__ = ["DriftReport", "DriftRule", "FeatureDrift", "measure"]
 
+LARGEST_SHIFT = 10.0
+"""In the drift score a feature counts with so many sd at most, or one absurd cell would be all that it tells."""
+
 Kind = Literal["number", "category", "score", "prediction", "label"]
 
 
@@ -70,9 +73,9 @@ class FeatureDrift:
 class DriftReport:
     """All features, and apart from them the ``outputs``: scores, predictions and labels.
 
-    ``drift_score`` is the mean absolute shift of the number features' means in sd; the verdict
-    is the gravest of the features'. Outputs do not enter it: a model scores the rows that it was
-    trained on otherwise than others.
+    ``drift_score`` is the mean absolute shift of the number features' means in sd, of which each
+    counts with ``LARGEST_SHIFT`` at most; the verdict is the gravest of the features'. Outputs do
+    not enter it: a model scores the rows that it was trained on otherwise than others.
     """
 
     n_ref: int
@@ -124,7 +127,9 @@ def measure(
     outputs = _judged(_outputs(profile, window, rule, labels), rule)
     shifts = [found for feature in features if (found := feature.result("z_shift"))]
     sizes = [
-        found.value for found in shifts if found.value is not None and np.isfinite(found.value)
+        min(found.value, LARGEST_SHIFT)
+        for found in shifts
+        if found.value is not None and np.isfinite(found.value)
     ]
     return _summed_up(
         DriftReport(
@@ -197,7 +202,7 @@ def _feature(window: Window, place: int, rule: DriftRule) -> Measured:
     found = window.category(place)
     reference = [*(count for _, count in column.counts), 0, column.missing]
     current = [*found.counts.tolist(), found.unseen, found.missing]
-    measured = measure_counts(column.name, "category", reference, current, rule)
+    measured = measure_counts(column.name, "category", reference, current, rule, len(column.counts))
     return replace(measured, missing=found.missing, unseen=found.unseen)
 
 
@@ -235,7 +240,7 @@ def _judged(measured: Sequence[Measured], rule: DriftRule) -> tuple[FeatureDrift
             name=found.name,
             kind=found.kind,
             verdict=_two_keys(found.effect, found.threshold, p, rule)
-            if found.n_cur >= rule.min_rows
+            if rule.is_enough(found.n_ref, found.n_cur)
             else "insufficient_data",
             effect=found.effect,
             threshold=found.threshold,
@@ -246,7 +251,7 @@ def _judged(measured: Sequence[Measured], rule: DriftRule) -> tuple[FeatureDrift
             missing=found.missing,
             unseen=found.unseen,
             results=tuple(
-                _with_verdict(result, by_measure[result.name][place], found.n_cur, rule)
+                _with_verdict(result, by_measure[result.name][place], found, rule)
                 for result in found.results
             ),
         )
@@ -272,7 +277,7 @@ def _p_value(found: Measured, name: str) -> float | None:
     return next((result.p_value for result in found.results if result.name == name), None)
 
 
-def _with_verdict(result: Result, p: float | None, n_cur: int, rule: DriftRule) -> Result:
+def _with_verdict(result: Result, p: float | None, found: Measured, rule: DriftRule) -> Result:
     """A measure's own verdict: a distance or a p value alone, z by both keys, PSI by its habits."""
     chance = 1.0 if p is None else p
     if result.direction == "below":
@@ -284,7 +289,7 @@ def _with_verdict(result: Result, p: float | None, n_cur: int, rule: DriftRule) 
         verdict = _two_keys(result.value, result.threshold, p, rule)
     else:
         verdict = "drift" if (result.value or 0.0) >= result.threshold else "no_drift"
-    enough = n_cur >= rule.min_rows
+    enough = rule.is_enough(found.n_ref, found.n_cur)
     return replace(result, p_adjusted=p, verdict=verdict if enough else "insufficient_data")
 
 

@@ -16,7 +16,7 @@ from mlcore.distances import (
     l_infinity,
     psi,
     psi_p_value,
-    rank_test,
+    rank_test_sparse,
 )
 from mlcore.grid import Grid
 from mlcore.layout import NumberSummary
@@ -48,6 +48,10 @@ class DriftRule:
     psi_watch: float = 0.1
     psi_shift: float = 0.25
 
+    def is_enough(self, n_ref: int, n_cur: int) -> bool:
+        """Whether there are enough rows for a verdict, of the training as well as live ones."""
+        return min(n_ref, n_cur) >= self.min_rows
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -71,14 +75,16 @@ def measure_number(
     """Live values of a number against its training.
 
     The evidence is the smaller p value of Kolmogorov and Smirnov's test, which sees any change,
-    and of Mann and Whitney's, which sees a shift sooner, doubled for being two.
+    and of Mann and Whitney's, which sees a shift sooner, doubled for being two. Of a column that all
+    but always has one value, the latter's is the chance of so many others.
     """
     results = list(_binned_number(column, grid, found, rule))
     effect = evidence = None
     if found.n and grid.n:
         make = _Maker(column.name, grid.n, found.n)
         d = ks_distance(grid, found)
-        ks, ranks = ks_p_value(d, grid.n, found.n), rank_test(grid.cells, found.cells)
+        ks = ks_p_value(d, grid.n, found.n)
+        ranks = rank_test_sparse(grid.cells, found.cells)
         distance = scaled_wasserstein(grid, found)
         effect = _in_sd(distance, column)
         evidence = min(2 * min(ks, ranks.p_value), 1.0)
@@ -108,13 +114,17 @@ def measure_counts(
     reference: ArrayLike,
     current: ArrayLike,
     rule: DriftRule,
+    unseen: int | None = None,
 ) -> Measured:
-    """Live counts of levels or classes against those of the training."""
+    """Live counts of levels or classes against those of the training.
+
+    ``unseen`` is the place of those that the training had not, whatever they are.
+    """
     before, now = np.asarray(reference, np.float64), np.asarray(current, np.float64)
     n_ref, n_cur = int(before.sum()), int(now.sum())
     make, results, effect, evidence = _Maker(name, n_ref, n_cur), [], None, None
     if n_ref and n_cur:
-        test = chi_square_sparse(before, now)
+        test = chi_square_sparse(before, now, gathered=unseen)
         effect, evidence = jensen_shannon(before, now), test.p_value
         results = [
             make.psi(before, now, rule),

@@ -108,10 +108,10 @@ def estimate(arm: ArmCounters, goal: Goal, level: float = 0.95) -> Estimate | No
     """The metric of an arm; None before the first label that it can be made of.
 
     Accuracy has Wilson's interval, F1 = 2 J / (1 + J) that of the share J = TP / (TP + FP + FN);
-    the expected cost, and every metric of units that come again, value -+ z se. Where fewer than 5
-    rows are of a kind (worth nothing, or something) the variance is that of half a row more in
-    each cell. That of units is never taken to be below that of independent rows, and a single unit
-    has none: None. Raises DataError for F1 and cost without a confusion.
+    the expected cost, and every metric of units that come again, value -+ z se within what it can
+    be. Where fewer than 5 rows are of a kind (worth nothing, or something) the variance is that of
+    half a row more in each cell. That of units is never taken to be below that of independent rows,
+    and a single unit has none: None. Raises DataError for F1 and cost without a confusion.
 
     >>> found = estimate(ArmCounters(1000, 1000, 1000, 840), Goal())
     >>> [round(number, 7) for number in found]
@@ -134,7 +134,8 @@ def estimate(arm: ArmCounters, goal: Goal, level: float = 0.95) -> Estimate | No
         low, high = wilson(counts.tp, counts.tp + counts.fp + counts.fn, level)
         return Estimate(value, 2 * low / (1 + low), 2 * high / (1 + high), variance)
     reach = critical_value(level) * math.sqrt(variance)
-    return Estimate(value, value - reach, value + reach, variance)
+    most = math.inf if goal.metric == "expected_cost" else 1.0
+    return Estimate(value, max(value - reach, 0.0), min(value + reach, most), variance)
 
 
 def ratio(cells: Iterable[tuple[float, Worth]]) -> float | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from math import sqrt
 from typing import Any
 
+from mlcore.discrete import hypergeometric_pmf
 from mlcore.distances import adjusted, binomial_tail
 from mlcore.grid import Grid
 from mlcore.intervals import wilson
@@ -59,9 +60,11 @@ def check_quality(profile: Profile, window: Window, rule: DriftRule | None = Non
 
     A share of missing values is drift if it has grown by a percentage point, and by more than
     chance allows (``growth_p_value``, corrected over all checks after Benjamini and Hochberg).
-    Values outside the training range and unseen levels likewise, of which the outermost one or two
-    rows of the training stand for those it might have had. A column that moved in training is
-    constant by chance with p = ((k + 1) / (n + 1))^m, k the training rows that hold its value now.
+    Values outside the training range and unseen levels likewise. Those that the training might have
+    had are as many as its outermost one or two rows, and its rows of levels that stand there alone
+    (Good and Turing), at least one. A column that moved in training is constant by chance with
+    p = C(n, o) / C(n + m, o): all of the o training rows that hold another value than the m live
+    ones are in the training.
 
     >>> from mlcore.profile import build_profile
     >>> from mlcore.schema import Column, Schema
@@ -151,8 +154,9 @@ def _category_checks(
     profile: Profile, column: ColumnProfile, found: CategorySummary
 ) -> Iterator[Result]:
     n_ref = profile.n_rows - column.missing
+    alone = sum(count == 1 for _, count in column.counts)
     yield _missing(profile, column, found.missing, found.n + found.missing)
-    yield _compared("unseen", column, (min(1, n_ref), n_ref), (found.unseen, found.n))
+    yield _compared("unseen", column, (max(alone, min(1, n_ref)), n_ref), (found.unseen, found.n))
     now = [count for count in found.counts.tolist() if count] + list(found.texts.values())
     then = [count for _, count in column.counts]
     held = None
@@ -181,8 +185,8 @@ def _constant(column: ColumnProfile, n_ref: int, n_cur: int, held: int | None) -
     """``held`` are the training rows of the only value that is left, None where there are more."""
     if held is None:
         return _result("constant", column, 0, 0.0, 1.0, (n_ref, n_cur))
-    chance = ((held + 1) / (n_ref + 1)) ** n_cur
-    return _result("constant", column, n_cur, 1.0, min(chance, 1.0), (n_ref, n_cur))
+    chance = hypergeometric_pmf(0, n_ref + n_cur, n_ref - held, n_cur)
+    return _result("constant", column, n_cur, 1.0, chance, (n_ref, n_cur))
 
 
 def _result(
@@ -209,7 +213,7 @@ def _result(
 
 
 def _with_verdict(check: Result, p: float | None, rule: DriftRule) -> Result:
-    if check.n_cur < rule.min_rows or check.value is None:
+    if not rule.is_enough(check.n_ref, check.n_cur) or check.value is None:
         return replace(check, p_adjusted=p)
     large, sure = check.value >= check.threshold, p is None or p < rule.alpha
     verdict: Verdict = "drift" if large and sure else "no_drift"

@@ -1,7 +1,8 @@
 """Detectors of change in a stream of numbers, such as errors as labels arrive; knows no models.
 
 Both keep a few numbers, whatever the stream's length, and go on from their ``to_dict`` as if never
-stopped. DDM, EDDM and HDDM are not built: they alarm early and falsely on steady streams.
+stopped. DDM and EDDM are not built: they alarm early and falsely on steady streams. Nor is HDDM-A:
+it alarms no sooner than ADWIN, and at rises alone of numbers from 0 to 1.
 """
 
 from __future__ import annotations

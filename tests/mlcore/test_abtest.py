@@ -12,15 +12,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlcore.abtest import ABTestReport, Look, Plan, analyse_shadow, analyse_split, verdict
+from mlcore.abtest import (
+    CHECKS_TUNED_FOR,
+    ABTestReport,
+    Look,
+    Plan,
+    analyse_shadow,
+    analyse_split,
+    verdict,
+)
 from mlcore.assignment import Split
+from mlcore.clustered import UnitSums, unit_sums
 from mlcore.comparison import ShadowCounters
 from mlcore.errors import DataError
 from mlcore.mcnemar import Pairs
 from mlcore.metrics import Confusion
 from mlcore.outcomes import ArmCounters, Goal
-from mlcore.proportions import Ends
-from mlcore.sequential import AlwaysValid
+from mlcore.proportions import Ends, Share
+from mlcore.sample_ratio import MISMATCH, coverage_p, sample_ratio_p
+from mlcore.sequential import AlwaysValid, lasting_p
 
 PLAN = Plan(horizon=5000)
 SHADOW_PLAN = Plan(horizon=2000, kind="shadow")
@@ -173,11 +183,71 @@ def test_a_wrong_sample_ratio_is_not_trusted() -> None:
     assert analyse_split(arm(800, units=1000), arm(900, units=1200), uneven).doubts == ()
 
 
+def test_asking_always_seldom_doubts_a_fair_split() -> None:
+    """At 60 looks each; a p value of one look alone finds a fault in some of these 300 tests."""
+    rng = np.random.default_rng(7)
+    looks = np.unique(np.geomspace(10, 20_000, 60).astype(int)).tolist()
+    doubted = naive = 0
+    for _ in range(300):
+        in_b = np.cumsum(rng.random(looks[-1]) < 0.5)
+        units = [(n - int(in_b[n - 1]), int(in_b[n - 1])) for n in looks]
+        naive += any((sample_ratio_p(pair, (1, 1)) or 1) < MISMATCH for pair in units)
+        reports = (analyse_split(arm(0, 0, units=a), arm(0, 0, units=b), PLAN) for a, b in units)
+        doubted += any(report.doubts for report in reports)
+    assert doubted == 0
+    assert naive >= 4
+
+
+def test_what_one_look_would_doubt_is_no_doubt_of_every_look() -> None:
+    once = coverage_p(Share(900, 1500), Share(810, 1500))
+    assert once is not None
+    assert 0.0001 < once < MISMATCH
+    arms = [arm(700, labels, requests=1500, units=1500) for labels in (900, 810)]
+    report = analyse_split(*arms, PLAN)
+    assert report.doubts == ()
+    lasting = lasting_p(once, 3000, alpha=MISMATCH, tuned_for=CHECKS_TUNED_FOR)
+    assert report.coverage_p == lasting > MISMATCH
+
+
 def test_labels_for_one_arm_more_often_are_not_trusted() -> None:
     report = analyse_split(arm(800, requests=1500), arm(900, requests=1200), PLAN)
     assert report.doubts == ("coverage",)
     assert report.coverage_p < 0.001
     assert report.decision == "do_not_trust"
+
+
+def test_rows_that_get_their_labels_together_are_not_taken_for_independent() -> None:
+    """Lists of 100 rows: of 300 each, 200 and 225 have come back labelled."""
+
+    def lists(labelled: int) -> ArmCounters:
+        sums = unit_sums([80.0] * labelled, [100.0] * labelled)
+        rows = {"labels": 100 * labelled, "requests": 30_000, "units": 300}
+        return arm(80 * labelled, **rows, per_unit=sums)
+
+    report = analyse_split(lists(200), lists(225), PLAN)
+    once = coverage_p(Share(200, 300), Share(225, 300))
+    assert once is not None
+    assert report.coverage_p == lasting_p(once, 600, alpha=MISMATCH, tuned_for=CHECKS_TUNED_FOR)
+    assert report.doubts == ()
+    assert analyse_split(lists(150), lists(225), PLAN).doubts == ("coverage",)
+    few = [
+        ArmCounters(1000, 1000, 900, 900, Confusion(900, 0, 0, 0), UnitSums(2, 0, 0, 0, 0, 0))
+    ] * 2
+    assert analyse_split(*few, Plan(horizon=900, goal=Goal("f1"))).coverage_p == 1.0
+
+
+def test_under_f1_rows_that_get_their_labels_together_are_rows_of_any_kind() -> None:
+    """Lists of 100 rows with one tp, one fn and 98 tn: x = 2, n = 3."""
+
+    def lists(labelled: int) -> ArmCounters:
+        counts = Confusion(98 * labelled, 0, labelled, labelled)
+        sums = unit_sums([2.0] * labelled, [3.0] * labelled)
+        rows = {"labels": 100 * labelled, "requests": 30_000, "units": 300}
+        return arm(99 * labelled, **rows, confusion=counts, per_unit=sums)
+
+    plan = Plan(horizon=50_000, goal=Goal("f1"))
+    assert analyse_split(lists(200), lists(225), plan).doubts == ()
+    assert analyse_split(lists(150), lists(225), plan).doubts == ("coverage",)
 
 
 def test_a_test_that_has_just_begun_has_a_report() -> None:

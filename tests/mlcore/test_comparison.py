@@ -179,8 +179,18 @@ def test_pairs_of_units_that_come_again_have_the_error_of_units() -> None:
     found = compare_pairs(ShadowCounters(400, pairs, per_unit=sums), Goal())
     assert found.se == pytest.approx(gains.std(ddof=1) / math.sqrt(100) / 4)
     assert found.p_value == two_sided(found.difference / found.se)
-    with pytest.raises(DataError, match="no sum over rows"):
-        compare_pairs(replace(SHADOW, per_unit=sums), Goal("f1"))
+
+
+def test_f1_of_units_that_come_again_takes_their_pairs_for_one() -> None:
+    alone = compare_pairs(SHADOW, Goal("f1"))
+    sizes = np.repeat([1.0, 9.0], 100)
+    sums = unit_sums(np.zeros(200), sizes)
+    found = compare_pairs(replace(SHADOW, per_unit=sums), Goal("f1"))
+    assert found.difference == alone.difference
+    assert found.se == pytest.approx(alone.se * math.sqrt((sizes @ sizes) / sizes.sum()))
+    assert found.p_value == two_sided(found.difference / found.se)
+    with pytest.raises(DataError, match="2 units"):
+        compare_pairs(replace(SHADOW, per_unit=unit_sums([0.0], [1000.0])), Goal("f1"))
 
 
 def test_no_label_is_no_difference() -> None:

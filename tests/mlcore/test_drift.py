@@ -127,6 +127,41 @@ def test_rows_like_the_training_raise_no_alarm_at_any_size(m: int, repeats: int)
     assert alarms(m, 0.0, repeats, seed=m) <= 0.03
 
 
+def test_rare_events_raise_no_alarm() -> None:
+    """Seven columns that are 1 in some rows of thousands: two such rows in fifty prove nothing."""
+    rng = np.random.default_rng(13)
+    chances = (0.01, 0.001, 0.0005, 0.0002, 0.0001, 0.0001, 0.0001)
+    found = []
+    for _ in range(30):
+        profile = profile_of(*(rng.random((5000, 7)) < chances).astype(float).T)
+        for _ in range(5):
+            window = window_of(profile, *(rng.random((50, 7)) < chances).astype(float).T)
+            found.append(measure(profile, window).verdict)
+    assert found.count("drift") <= 4
+
+
+def test_events_that_became_ten_times_as_frequent_have_drifted() -> None:
+    rng = np.random.default_rng(14)
+    report = report_of(
+        *((rng.random(n) < q).astype(float) for n, q in ((5000, 0.004), (200, 0.05)))
+    )
+    assert report.verdict == "drift"
+
+
+def test_levels_that_the_training_has_missed_raise_no_alarm() -> None:
+    rng = np.random.default_rng(15)
+    names = [f"level{k}" for k in range(200)]
+    shares = np.arange(1.0, 201.0) ** -2
+    found = []
+    for _ in range(20):
+        before, now = (rng.multinomial(5000, shares / shares.sum()).tolist() for _ in range(2))
+        known = {name: count for name, count in zip(names, before, strict=True) if count}
+        live = {name: count for name, count in zip(names, now, strict=True) if count}
+        profile = levels_profile(**known)
+        found.append(measure(profile, levels_window(profile, **live)).verdict)
+    assert found.count("drift") <= 2
+
+
 @pytest.mark.parametrize(("m", "shift"), [(100, 0.5), (500, 0.25)])
 def test_a_shift_is_found_as_soon_as_it_can_be(m: int, shift: float) -> None:
     assert alarms(m, shift, 100, seed=m) >= 0.85
@@ -245,7 +280,8 @@ def test_levels() -> None:
     assert statistic(report, "jensen_shannon") == pytest.approx(0.16007546605325787, rel=1e-12)
     assert statistic(report, "l_infinity") == pytest.approx(0.05, rel=1e-12)
     assert statistic(report, "psi") == pytest.approx(psi(LEVELS, LEVELS_NOW), rel=1e-12)
-    assert feature.p_value == pytest.approx(chi_square_sparse(LEVELS, LEVELS_NOW).p_value)
+    test = chi_square_sparse(LEVELS, LEVELS_NOW, gathered=3)
+    assert feature.p_value == pytest.approx(test.p_value)
     assert (feature.verdict, feature.unseen, feature.kind) == ("drift", 40, "category")
 
 
@@ -347,3 +383,24 @@ def test_values_out_of_range_are_no_drift_by_themselves() -> None:
     before = measure(profile, window, DriftRule(wasserstein=1e9))
     assert next(check for check in checks if check.name == "out_of_range").drifted
     assert with_quality(before, checks).verdict == before.verdict
+
+
+@pytest.mark.parametrize(("n", "verdict"), [(9, "insufficient_data"), (50, "drift")])
+def test_a_tiny_training_gives_no_verdict(n: int, verdict: str) -> None:
+    profile = profile_of(np.arange(float(n)))
+    window = window_of(profile, np.full(300, 1e3))
+    report = with_quality(measure(profile, window), check_quality(profile, window).results)
+    [feature] = report.features
+    assert (report.verdict, feature.verdict) == (verdict, verdict)
+    assert {found.verdict for found in feature.results} == {verdict}
+    assert feature.effect is not None
+    assert report.drift_score is not None
+
+
+@pytest.mark.parametrize(("moved", "score"), [(3.0, 3.0), (1e6, 10.0), (1e150, 10.0)])
+def test_the_score_counts_no_feature_beyond_a_limit(moved: float, score: float) -> None:
+    profile = profile_of(np.tile([-1.0, 1.0], 100), np.tile([-1.0, 1.0], 100))
+    window = window_of(profile, np.tile([-1.0, 1.0], 50) + moved, np.tile([-1.0, 1.0], 50))
+    report = measure(profile, window)
+    assert report.drift_score == pytest.approx(score / 2)
+    assert statistic(report, "z_shift") == pytest.approx(moved)

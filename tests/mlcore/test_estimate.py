@@ -67,6 +67,11 @@ def test_it_estimates_what_nannyml_does(name: str) -> None:
     assert found.standard_error == pytest.approx(error, abs=1e-9)
 
 
+def test_the_area_differs_from_that_of_nannyml_by_its_rounding_alone() -> None:
+    found = value(estimate_performance(reference(), CURRENT.scores), "roc_auc")
+    assert found == pytest.approx(0.757099221, abs=2e-8)
+
+
 def test_the_band_is_three_standard_errors() -> None:
     found = estimate_performance(reference(), CURRENT.scores)["accuracy"]
     assert found.low == pytest.approx(0.712611767 - 3 * 0.014518815, abs=1e-8)

@@ -139,3 +139,13 @@ def test_it_refuses_a_goal_that_is_none() -> None:
     for costs in ((0.0, 0.0), (-1.0, 1.0), (float("inf"), 1.0)):
         with pytest.raises(DataError, match="costs"):
             Goal("expected_cost", *costs)
+
+
+def test_an_interval_stays_within_what_the_metric_can_be() -> None:
+    units = unit_sums([20, 20, 19], [20, 20, 20])
+    found = estimate(ArmCounters(60, 3, 60, 59, per_unit=units), Goal())
+    assert found is not None and found.high == 1.0
+    reach = found.value - found.low
+    assert found.value + reach > 1.0
+    free = estimate(ArmCounters(60, 60, 60, 60, Confusion(30, 0, 0, 30)), Goal("expected_cost"))
+    assert free is not None and (free.low, free.value) == (0.0, 0.0) and free.high > 0

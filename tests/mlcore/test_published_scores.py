@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
 from mlcore.calibration import fit_isotonic, fit_platt
+from mlcore.estimate import estimate_performance, reference_performance
+from mlcore.loss import sigmoid
 from mlcore.metrics import confusion, evaluate_predictions
+from mlcore.ranking import roc_auc
+from mlcore.realised import realised_metrics
 from mlcore.reliability import expected_calibration_error, reliability
-from tests.mlcore.reference_scores import THRESHOLD, reference_and_current
+from tests.mlcore.reference_scores import THRESHOLD, Rows, reference_and_current
 
 REFERENCE, CURRENT = reference_and_current()
 
@@ -42,9 +48,26 @@ def test_the_reliability_diagram_of_the_reference_rows() -> None:
 
 
 def test_the_platt_line_of_the_reference_rows() -> None:
-    line = fit_platt(*REFERENCE)
-    assert line.slope == pytest.approx(0.758135483, abs=2e-4)
-    assert line.intercept == pytest.approx(0.010194629, abs=2e-4)
+    """Those of scikit-learn stop a little before the optimum."""
+    from sklearn.calibration import _sigmoid_calibration
+
+    y, scores = REFERENCE
+    logits = np.log(scores) - np.log1p(-scores)
+    a, b = _sigmoid_calibration(logits, y)
+    assert (a, b) == (
+        pytest.approx(-0.758135483, abs=5e-10),
+        pytest.approx(-0.010194629, abs=5e-10),
+    )
+    line = fit_platt(y, scores)
+    assert (line.slope, line.intercept) == pytest.approx((-a, -b), abs=2e-4)
+    N, P = float(np.sum(1 - y)), float(np.sum(y))
+    targets = np.where(y == 1, (P + 1) / (P + 2), 1 / (N + 2))
+
+    def loss(slope: float, intercept: float) -> float:
+        z = slope * logits + intercept
+        return float(np.sum(np.logaddexp(0.0, z) - targets * z))
+
+    assert loss(line.slope, line.intercept) <= loss(-a, -b)
 
 
 def test_the_isotonic_steps_are_those_of_scikit_learn() -> None:
@@ -54,3 +77,43 @@ def test_the_isotonic_steps_are_those_of_scikit_learn() -> None:
     at = np.concatenate((np.linspace(0, 1, 501), CURRENT.scores))
     found = fit_isotonic(*REFERENCE).apply(at)
     np.testing.assert_allclose(found, peer.predict(at), rtol=0, atol=1e-14)
+
+
+def realised(rows: Rows) -> dict[str, float]:
+    """What the decisions at the threshold were worth, and the ranking."""
+    found = realised_metrics(confusion(rows.y, rows.scores >= THRESHOLD))
+    values = {name: report.value for name, report in found.items()}
+    values["roc_auc"] = roc_auc(*rows)
+    return {name: value for name, value in values.items() if value is not None}
+
+
+@pytest.mark.parametrize(
+    ("name", "lower", "upper"),
+    [
+        ("accuracy", 0.641000, 0.755000),
+        ("f1", 0.613107, 0.807888),
+        ("precision", 0.569081, 0.775045),
+        ("recall", 0.664013, 0.843281),
+        ("specificity", 0.635198, 0.648928),
+        ("roc_auc", 0.733296, 0.797289),
+    ],
+)
+def test_thresholds_from_the_scatter_of_two_chunks(name: str, lower: float, upper: float) -> None:
+    """The mean of the realised metric over the chunks, less and more 3 population sd, within 0 and 1."""
+    chunks = [Rows(*(part[start : start + 1000] for part in REFERENCE)) for start in (0, 1000)]
+    values = [realised(chunk)[name] for chunk in chunks]
+    ends = np.clip(np.mean(values) + np.array([-3, 3]) * np.std(values), 0, 1)
+    assert ends == pytest.approx([lower, upper], abs=5e-7)
+
+
+def test_what_the_current_rows_were_worth_is_below_the_band_of_the_estimate() -> None:
+    """The rows may be expected to be right 0.68936 times (of 4 million draws), and were 0.654 times."""
+    assert realised(CURRENT)["accuracy"] == 0.654
+    estimate = estimate_performance(reference_performance(*REFERENCE, THRESHOLD), CURRENT.scores)
+    band = estimate["accuracy"].low, estimate["accuracy"].high
+    assert band == pytest.approx((0.669, 0.756), abs=5e-4)
+    x = np.linspace(-8.0, 9.0, 200_001)
+    p, called = sigmoid(x), sigmoid(1.5 * x) >= THRESHOLD
+    density = np.exp(-((x - 0.5) ** 2) / 2) / math.sqrt(2 * math.pi)
+    expected = float(np.sum(density * np.where(called, p, 1 - p)) * (x[1] - x[0]))
+    assert expected == pytest.approx(0.68936, abs=5e-4)

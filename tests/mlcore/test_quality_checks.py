@@ -12,6 +12,7 @@ from statsmodels.stats.proportion import proportion_confint, proportions_ztest
 from mlcore import DriftRule, QualityReport, Window, check_quality
 from mlcore.arrays import FloatArray
 from mlcore.quality import growth_p_value, two_proportions
+from mlcore.results import Result
 from tests.mlcore.monitored import levels_profile, levels_window, profile_of, window_of
 
 
@@ -86,6 +87,21 @@ def test_new_levels() -> None:
     assert verdicts(one)["unseen"] != "drift"
 
 
+def test_levels_that_stand_alone_in_the_training_foretell_new_ones() -> None:
+    """With 30 levels of one row each in 1,000, three rows in 100 are to be expected of others."""
+    rare = {f"rare{k}": 1 for k in range(30)}
+    profile = levels_profile(dark=970, **rare)
+    steady = check_quality(profile, levels_window(profile, dark=94, blue=3, green=3))
+    assert verdicts(steady)["unseen"] == "no_drift"
+    assert steady.results[1].p_value == pytest.approx(growth_p_value(30, 1000, 6, 100))
+    common = levels_profile(dark=970, red=30)
+    new = check_quality(common, levels_window(common, dark=94, blue=3, green=3))
+    assert verdicts(new)["unseen"] == "drift"
+    assert new.results[1].p_value == pytest.approx(growth_p_value(1, 1000, 6, 100))
+    flood = check_quality(profile, levels_window(profile, dark=80, blue=20))
+    assert verdicts(flood)["unseen"] == "drift"
+
+
 def test_a_column_that_froze() -> None:
     rng = np.random.default_rng(2)
     report = of_numbers(rng.normal(size=1000), np.full(100, 0.25))
@@ -99,6 +115,31 @@ def test_a_column_that_froze() -> None:
 def test_a_column_that_hardly_ever_moved_may_stand_still() -> None:
     ref = np.where(np.arange(1000) % 200 == 0, 1.0, 0.0)
     assert verdicts(of_numbers(ref, np.zeros(60)))["constant"] == "no_drift"
+
+
+def constant(ref: FloatArray, m: int) -> Result:
+    return of_numbers(ref, np.zeros(m)).results[2]
+
+
+def test_standing_still_has_the_chance_that_all_other_rows_are_in_the_training() -> None:
+    """One of 5,000 rows was 1: that it is not among 50,000 more has the chance 1/11, not 1/20,000."""
+    found = constant(np.append(np.zeros(4999), 1.0), 50_000)
+    assert found.p_value == pytest.approx(5000 / 55_000, rel=1e-12)
+    assert (found.statistic, found.verdict) == (50_000, "no_drift")
+    more = constant(np.append(np.zeros(990), np.ones(10)), 1000)
+    assert more.p_value == pytest.approx(stats.hypergeom.pmf(0, 2000, 10, 1000), rel=1e-9)
+
+
+def test_an_event_too_rare_for_the_window_is_no_drift_and_one_that_stopped_is() -> None:
+    """Of 300 columns that are 1 once in 50,000 rows, none at most is found frozen over 50,000."""
+    rng = np.random.default_rng(3)
+    found = []
+    for _ in range(300):
+        ref, cur = ((rng.random(n) < 2e-5).astype(float) for n in (5000, 50_000))
+        found.append(verdicts(of_numbers(ref, cur))["constant"])
+    assert found.count("drift") <= 1
+    stopped = (rng.random(5000) < 0.002).astype(float)
+    assert verdicts(of_numbers(stopped, np.zeros(50_000)))["constant"] == "drift"
 
 
 def test_few_rows_get_no_verdict() -> None:

@@ -14,10 +14,11 @@ from mlcore.sequential import (
     AlwaysValid,
     boundary,
     confidence_sequence,
+    lasting_p,
     mixture_scale,
     rows_to_decide,
 )
-from mlcore.special import critical_value
+from mlcore.special import critical_value, two_sided
 
 SE = math.sqrt(0.84 * 0.16 / 1000 + 0.871 * 0.129 / 1000)
 PAIRED_SE = 0.010489947568982413
@@ -164,3 +165,12 @@ def test_it_refuses_numbers_without_a_sequence() -> None:
         rows_to_decide(0.0, 1.0)
     with pytest.raises(DataError, match="not 0"):
         rows_to_decide(0.1, 0.0)
+
+
+def test_the_p_value_of_one_look_becomes_one_of_every_look() -> None:
+    found = confidence_sequence(0.031, SE, 2000, alpha=0.001, tuned_for=1000)
+    once = two_sided(0.031 / SE)
+    assert lasting_p(once, 2000, alpha=0.001, tuned_for=1000) == pytest.approx(found.p_value)
+    assert lasting_p(1.0, 10, alpha=0.001, tuned_for=1000) == 1.0
+    assert lasting_p(0.0, 10, alpha=0.001, tuned_for=1000) == 0.0
+    assert 0.0 < lasting_p(1e-300, 10, alpha=0.001, tuned_for=1000) < 1e-30
