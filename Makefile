@@ -8,7 +8,7 @@ BIN := .venv/bin
 export RAISIN_URL ?= http://127.0.0.1:$(PORT)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-clients demo run test test-sqlite test-postgres check browser lock clean
+.PHONY: help setup setup-dev setup-clients demo run test check browser lock clean
 
 help:  ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -22,26 +22,47 @@ demo: setup  ## Everything from nothing: install, fill with the Raisin demo, ser
 run: setup  ## Serve what is there.
 	$(BIN)/python manage.py serve --port $(PORT)
 
-test: test-sqlite test-postgres  ## Every test: on SQLite, and on PostgreSQL where a server answers.
+test:  ## Every test: on SQLite, and on PostgreSQL where a server answers.
+	$(MAKE) -j $(JOBS) --output-sync=line tests
+
+# One process each, JOBS at once, the longest first: while one waits for a browser, a server or the clock,
+# the others compute. Threads of linear algebra in each would only wait for one another.
+JOBS ?= 3
+TESTS := $(addprefix test-,postgres browser servers endpoints mlcore dashboard document)
+.PHONY: tests $(TESTS)
+tests: $(TESTS)
+$(TESTS) browser: export OPENBLAS_NUM_THREADS := 1
+$(TESTS): setup-dev
 
 # The library's tests must reach every line and branch of it; without the real data some are left out,
-# so the bound holds where nothing may be. Two processes share the work. Browsers have runs of their own:
-# they leave an event loop behind, in which Django refuses to ask the database.
-# Threads of linear algebra in each process would only wait for one another.
-test-sqlite test-postgres browser: export OPENBLAS_NUM_THREADS := 1
-test-sqlite: setup-dev setup-clients
-	$(BIN)/coverage run -m pytest -n 2 $(PLAIN) tests/mlcore
+# so the bound holds where nothing may be.
+test-mlcore:
+	$(BIN)/coverage erase
+	$(BIN)/coverage run --source=mlcore -m pytest $(PLAIN) tests/mlcore
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --include='mlcore/*' --fail-under=$(if $(RAISIN_TEST_STRICT),100,0)
-	$(BIN)/python -m pytest -n 2 --dist loadfile tests/dashboard tests/endpoints
-	$(BIN)/python -m pytest -n 2 $(PLAIN) --dist loadfile tests/browser
-	$(BIN)/python -m pytest -n 2 $(PLAIN) --dist loadfile $(addprefix --ignore=tests/,mlcore dashboard endpoints browser)
 
-test-postgres: setup-dev
+test-endpoints:
+	$(BIN)/python -m pytest $(PLAIN) tests/endpoints $(addprefix --ignore=,$(DOCUMENT))
+
+test-dashboard:
+	$(BIN)/python -m pytest $(PLAIN) tests/dashboard
+
+test-document:
+	$(BIN)/python -m pytest $(DOCUMENT)
+
+# In a process of their own: browsers leave an event loop behind, in which Django refuses to ask the database.
+test-browser:
+	$(BIN)/python -m pytest $(PLAIN) tests/browser
+
+test-servers: setup-clients
+	$(BIN)/python -m pytest $(PLAIN) tests $(addprefix --ignore=tests/,mlcore endpoints dashboard browser)
+
+test-postgres:
 	@if $(BIN)/python -m tests.postgres "$(POSTGRES_URL)"; then export DATABASE_URL="$(POSTGRES_URL)"; \
-	  $(BIN)/python -m pytest -n 2 --dist loadfile tests/endpoints tests/dashboard && \
-	  $(BIN)/python -m pytest -n 2 $(PLAIN) --dist loadfile tests/raisin_site tests/serving/test_killed.py && \
-	  $(BIN)/python -m pytest -n 2 $(PLAIN) --dist loadfile $(addprefix tests/browser/,$(STORIES)); \
+	  $(BIN)/python -m pytest $(PLAIN) tests/endpoints tests/dashboard $(ONE_DATABASE) && \
+	  $(BIN)/python -m pytest $(PLAIN) tests/raisin_site tests/serving/test_killed.py $(ONE_DATABASE) && \
+	  $(BIN)/python -m pytest $(PLAIN) $(addprefix tests/browser/,$(STORIES)); \
 	else echo "No PostgreSQL answers at $(POSTGRES_URL); its tests are left out"; test -z "$$RAISIN_TEST_STRICT"; fi
 
 browser: setup-dev  ## The browser tests alone, in Chromium.
@@ -66,8 +87,12 @@ lock: setup-dev  ## Compile the hashed locks anew, for the lowest Python.
 clean:  ## Remove the environments and caches; state in var/ stays.
 	rm -rf .venv .venv-* .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-# Where nobody asks for it, a plugin that takes a second to import in each process.
+# Where nobody asks for it, a plugin that takes a second to import, and its tests, which take it long to collect.
 PLAIN := -p no:schemathesis
+DOCUMENT := tests/endpoints/api/test_schemathesis.py tests/endpoints/api/test_model_schemathesis.py
+
+# What these ask of a database is asked by others too, which run on both: docs/design.md.
+ONE_DATABASE = $(addprefix --ignore=,$(shell cat tests/one_database.txt))
 
 # What people do in a browser, on either database; how pages are drawn does not depend on it.
 STORIES := test_promotion.py test_everyday.py test_newcomer.py test_two_browsers.py
@@ -76,15 +101,23 @@ LOCK := --quiet --upgrade --generate-hashes --python-version 3.11 --no-header
 
 setup-dev: .venv/.dev
 
-.venv/.runtime: requirements.txt
+.venv/.made:
 	$(PYTHON) -c 'import sys; sys.exit("Raisin needs Python 3.11 or newer; say PYTHON=python3.12 make ..." if sys.version_info < (3, 11) else 0)'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	touch $@
 
-.venv/.dev: requirements-dev.txt .venv/.runtime
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+.venv/.runtime: requirements.txt | .venv/.made
+	$(PIP) -r requirements.txt
 	touch $@
+
+# pip installs uv, and uv the rest, the product's packages among it, in a third of the time.
+.venv/.dev: requirements-dev.txt requirements.txt | .venv/.made
+	awk '/^[a-z]/ {on = /^uv==/} on' requirements-dev.txt > .venv/uv.txt
+	$(PIP) -r .venv/uv.txt
+	$(BIN)/uv pip install --quiet --require-hashes --python $(BIN)/python -r requirements-dev.txt
+	touch .venv/.runtime $@
+
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
 # Clients are far heavier than the product, and two of them exclude each other.
 .venv-clients/.installed: tests/clients/requirements.txt | .venv/.dev

@@ -10,7 +10,7 @@ import pytest
 
 from tests.clients.native import Native
 from tests.clients.prepared import FRUITS, Row, grains, prepare
-from tests.live import LiveSite, live_site
+from tests.live import LiveSite, copied_site
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,9 @@ class Served:
 
 
 @pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def served(demo_as_made: LiveSite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The demo with two more endpoints; it is asked, and nobody changes it."""
-    with live_site(tmp_path_factory.mktemp("clients")) as site:
-        site.demo = site.manage_json("demo")
+    with copied_site(demo_as_made, tmp_path_factory.mktemp("clients")) as site:
         key = prepare(site)
         site.start()
         yield Served(site, key, grains())

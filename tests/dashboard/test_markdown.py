@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from time import perf_counter
+from time import process_time
 
 import pytest
 
@@ -114,9 +114,9 @@ def test_characters_that_reorder_a_line_are_left_out() -> None:
 )
 def test_nothing_takes_long(piece: str) -> None:
     text = (piece * 20_000)[:20_000]
-    began = perf_counter()
+    began = process_time()
     render(text)
-    assert perf_counter() - began < 2  # at most 0.2 s measured
+    assert process_time() - began < 2  # at most 0.2 s measured
 
 
 @pytest.mark.parametrize("text", ["", " \n\t "])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.live import LiveSite, live_site
+from tests.live import LiveSite, copied_site
 from tests.serving.kept import check_answers_are_kept
 from tests.serving.load import Load, load
 
@@ -20,9 +20,8 @@ KILLS = 20
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[LiveSite]:
-    with live_site(tmp_path) as site:
-        site.manage_json("demo")
+def site(demo_as_made: LiveSite, tmp_path: Path) -> Iterator[LiveSite]:
+    with copied_site(demo_as_made, tmp_path) as site:
         yield site
 
 

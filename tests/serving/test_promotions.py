@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from mlcore import artifact
-from tests.live import LiveSite, live_site
+from tests.live import LiveSite, copied_site
 from tests.serving.kept import check_answers_are_kept, logged
 from tests.serving.load import load
 
@@ -43,9 +43,8 @@ for _ in range({CHANGES // 2}):
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[LiveSite]:
-    with live_site(tmp_path) as site:
-        site.manage_json("demo")
+def site(demo_as_made: LiveSite, tmp_path: Path) -> Iterator[LiveSite]:
+    with copied_site(demo_as_made, tmp_path) as site:
         # The server shall notice nearly every change, and not one a second.
         with (site.home / "raisin.env").open("a") as settings:
             settings.write("RAISIN_REFRESH_SECONDS=0.01\n")
