@@ -1,4 +1,5 @@
-"""Reads rows that are to be looked at and not answered, perhaps with their true labels: JSON or CSV.
+"""Reads rows that are to be looked at and not answered, perhaps with their true labels: JSON or CSV, as
+they are or as a file of a form.
 
 The body itself says which it is. This knows no HTTP and nothing of what is done with the rows.
 """
@@ -12,8 +13,9 @@ from typing import Any
 from django.conf import settings
 
 from endpoints.bodies import parse_json
-from endpoints.csv_rows import read_labelled_csv
-from endpoints.errors import InvalidRequest
+from endpoints.csv_rows import by_line, read_labelled_csv
+from endpoints.errors import InvalidRequest, InvalidRows
+from endpoints.forms_with_files import read_form
 from endpoints.rows import WRAPPERS, rows_of
 from endpoints.services import error_detail
 from endpoints.services.scoring import Row
@@ -29,11 +31,21 @@ LARGEST_VERSION = 10**9
 
 @dataclass(frozen=True)
 class GivenTable:
-    """Rows for a version, and a label for each (None where it is not known), or no labels at all."""
+    """Rows for a version, and a label for each (None where it is not known), or no labels at all.
+
+    Of a file `lines` says where each row begins.
+    """
 
     chosen: Chosen
     rows: Sequence[Row]
     labels: Sequence[Label] | None
+    lines: Sequence[int] = ()
+
+    def placed(self, error: InvalidRows) -> InvalidRows:
+        """Return what is wrong with the rows as whoever sent them finds it: a file has lines."""
+        if not self.lines:
+            return error
+        return by_line(error, self.lines, label=self.chosen.classifier.target)
 
 
 def read_table(body: bytes, served: Served, version: int | None) -> GivenTable:
@@ -41,6 +53,18 @@ def read_table(body: bytes, served: Served, version: int | None) -> GivenTable:
 
     Raises InvalidJson, InvalidRequest, InvalidRows, TooLarge, NotFound or NoModel.
     """
+    form = read_form(body, known=("file", "version"))
+    if form is None:
+        return _read(body, served, version)
+    if "file" not in form:
+        raise InvalidRequest("The form has no field “file”; send the CSV as that.")
+    if not form["file"].strip():
+        raise InvalidRequest("The file is empty.")
+    given = form.get("version", b"").decode(errors="replace").strip()
+    return _read(form["file"], served, _agreed(given, version) if given else version)
+
+
+def _read(body: bytes, served: Served, version: int | None) -> GivenTable:
     body = body.removeprefix(BOM)
     if body.lstrip()[:1] in (b"{", b"[", b""):
         document = parse_json(body)
@@ -55,7 +79,7 @@ def read_table(body: bytes, served: Served, version: int | None) -> GivenTable:
         )
     except SchemaError as error:
         raise error_detail.reduced(error, served.endpoint) from error
-    return GivenTable(chosen, found.rows, found.labels)
+    return GivenTable(chosen, found.rows, found.labels, found.lines)
 
 
 def _rows(document: Any) -> tuple[Sequence[Row], Sequence[Label] | None]:
@@ -106,7 +130,10 @@ def _version(document: Any, addressed: int | None) -> int | None:
     """Return the version that the body asks for; where the address names one too, it is the same."""
     if _wrapper(document) is None or document.get("version") is None:
         return addressed
-    given = document["version"]
+    return _agreed(document["version"], addressed)
+
+
+def _agreed(given: Any, addressed: int | None) -> int:
     text = given.removeprefix("v") if isinstance(given, str) else given
     if isinstance(text, str) and text.isdecimal() and text.isascii():
         text = int(text[:10])

@@ -9,8 +9,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from endpoints.errors import InvalidRows
 from endpoints.given_tables import read_table
 from endpoints.models import DriftReport, FeatureDrift
+from endpoints.services import serving
+from endpoints.services.access import Caller, Need
 from endpoints.services.monitoring import given_rows, judging, reports
 from endpoints.services.monitoring.given_rows import Given
 from endpoints.services.snapshots import Served
@@ -31,11 +34,23 @@ FEATURE = (
 )
 
 
-def given(served: Served, body: bytes, version: int | None) -> dict[str, Any]:
-    """Hold the rows of a body against the training; raises what reading and scoring them raise."""
+def given(served: Served, body: bytes, version: int | None, *, caller: Caller) -> dict[str, Any]:
+    """Tell of the rows of a body as `looked_at` does, to whom the endpoint's own rows may be told of or not."""
+    found = given_json(served, looked_at(served, body, version))
+    if not caller.may(Need.READ, served.endpoint):
+        _hide_training_means(found)
+    return found
+
+
+def looked_at(served: Served, body: bytes, version: int | None) -> Given:
+    """Hold the rows of a body against the training; raises NoModel where the endpoint is paused, and what
+    reading and scoring rows raise."""
+    serving.refuse_paused(served.endpoint)
     table = read_table(body, served, version)
-    found = given_rows.look_at(table.rows, table.labels, served=served, chosen=table.chosen)
-    return given_json(served, found)
+    try:
+        return given_rows.look_at(table.rows, table.labels, served=served, chosen=table.chosen)
+    except InvalidRows as error:
+        raise table.placed(error) from error
 
 
 def given_json(served: Served, found: Given) -> dict[str, Any]:
@@ -66,6 +81,13 @@ def given_json(served: Served, found: Given) -> dict[str, Any]:
         "continuous_accuracy": accuracy,
         "metrics": metrics_json(found.realised),
     }
+
+
+def _hide_training_means(found: dict[str, Any]) -> None:
+    """The shifts stay, in standard deviations; where the training lies is for whoever reads the endpoint."""
+    for part in found["impact"] or ():
+        for feature in part["features"]:
+            feature["mean_ref"] = None
 
 
 def metrics_json(

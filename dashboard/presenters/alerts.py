@@ -8,7 +8,14 @@ from datetime import datetime
 from types import MappingProxyType
 
 from dashboard import formats
-from endpoints.models import Alert, AlertRule, EmailDelivery, WebhookDelivery
+from endpoints.models import (
+    Alert,
+    AlertRule,
+    EmailDelivery,
+    Endpoint,
+    Webhook,
+    WebhookDelivery,
+)
 from endpoints.models.alert import AlertMetric
 from endpoints.models.monitoring import Window
 from endpoints.services.alerts import kinds, measuring, telling
@@ -24,6 +31,7 @@ WINDOWS = MappingProxyType(
     }
 )
 A_MAIL = "a mail address"
+NO_WEBHOOK = "no webhook is set up"
 
 
 @dataclass(frozen=True)
@@ -82,10 +90,14 @@ def row(alert: Alert, *, now: datetime) -> AlertRow:
     )
 
 
-def rule_rows(rules: Sequence[AlertRule], *, live: Live | None, now: datetime) -> list[RuleRow]:
+def rule_rows(
+    rules: Sequence[AlertRule], *, endpoint: Endpoint, live: Live | None, now: datetime
+) -> list[RuleRow]:
+    """Return a row for each of these rules of the endpoint, in their order."""
     found = Alert.objects.open().filter(rule__in=rules).select_related("version")
     alerts = {alert.rule_id: alert for alert in found}
-    return [_rule_row(rule, alerts.get(rule.pk), live, now) for rule in rules]
+    webhooks = Webhook.objects.told_of(endpoint).count()
+    return [_rule_row(rule, alerts.get(rule.pk), live, now, webhooks) for rule in rules]
 
 
 def metric(rule: AlertRule) -> str:
@@ -126,7 +138,9 @@ def _letter(sent: WebhookDelivery | EmailDelivery, to: str, shows_all: bool) -> 
     return Letter(to, sent.state, sent.attempts, problem, sent.created_at)
 
 
-def _rule_row(rule: AlertRule, alert: Alert | None, live: Live | None, now: datetime) -> RuleRow:
+def _rule_row(
+    rule: AlertRule, alert: Alert | None, live: Live | None, now: datetime, webhooks: int
+) -> RuleRow:
     measured = measuring.measure(rule, live=live, now=now)
     newest = measured[-1] if measured else None
     return RuleRow(
@@ -137,7 +151,7 @@ def _rule_row(rule: AlertRule, alert: Alert | None, live: Live | None, now: date
         newest=newest,
         value=shown(rule.metric, newest.value) if newest else "",
         is_muted=telling.is_muted(rule, now),
-        tells=_tells(rule),
+        tells=_tells(rule, webhooks),
     )
 
 
@@ -149,8 +163,10 @@ def _state(rule: AlertRule, alert: Alert | None, newest: Measured | None) -> str
     return "no_data" if newest is None else "ok"
 
 
-def _tells(rule: AlertRule) -> str:
+def _tells(rule: AlertRule, webhooks: int) -> str:
+    """Say who hears of the rule, of so many webhooks that hear of its endpoint."""
     mails = len(telling.addresses(rule))
-    ways = ["webhooks"] if rule.to_webhooks else []
+    ways = ["webhooks"] if rule.to_webhooks and webhooks else []
     ways += [f"{mails} mail address{'es' if mails > 1 else ''}"] if mails else []
-    return " and ".join(ways) or "nobody"
+    told = " and ".join(ways) or "nobody"
+    return f"{told}; {NO_WEBHOOK}" if rule.to_webhooks and not webhooks else told

@@ -10,77 +10,15 @@ from typing import Any
 
 from dashboard import charts
 from dashboard.formats import plain
+from dashboard.presenters.behind import Behind
+from dashboard.presenters.drift_rows import Row
 from endpoints.models import DriftReport, FeatureDrift, StatusChange
 from endpoints.models.monitoring import Verdict, Window
-from endpoints.services.monitoring.reports import rows_behind
 from endpoints.services.monitoring.trends import TrendPoint, series_key
 from mlcore.errors import listed
 
 MOST_NAMED = 4
 ORDER = {Verdict.DRIFT: 0, Verdict.POSSIBLE: 1, Verdict.NO_DRIFT: 2, Verdict.INSUFFICIENT: 3}
-OUTPUT_NAMES = {"score": "Probability", "prediction": "Predicted class", "label": "True label"}
-MEASURES = {
-    "wasserstein": "Wasserstein distance, in sd",
-    "z_shift": "Shift of the mean, in sd",
-    "psi": "Population stability index",
-    "ks": "Kolmogorov-Smirnov",
-    "mann_whitney": "Mann-Whitney",
-    "jensen_shannon": "Jensen-Shannon distance",
-    "l_infinity": "Largest change of a share",
-    "chi_square": "Chi-square",
-    "missing": "Missing values, share more than in training",
-    "out_of_range": "Out of the training's range, share",
-    "unseen": "Categories not in the training, share",
-    "constant": "Only one value now",
-}
-
-
-@dataclass(frozen=True)
-class BinRow:
-    name: str
-    reference: float
-    live: float
-
-
-@dataclass(frozen=True)
-class Row:
-    """A feature, or one of the outputs, with the way its shift went; `impact` is in log-odds."""
-
-    column: FeatureDrift
-    trend: tuple[float | None, ...]
-    impact: float | None
-
-    @property
-    def name(self) -> str:
-        return OUTPUT_NAMES.get(self.column.kind, self.column.name)
-
-    @property
-    def beyond(self) -> int:
-        """How many values the training never saw: out of its range, or of no known level."""
-        return self.column.out_of_range + self.column.unseen
-
-    @property
-    def reference(self) -> Sequence[float]:
-        shares: Sequence[float] = self.column.bins.get("reference", ())
-        return shares
-
-    @property
-    def live(self) -> Sequence[float]:
-        """The live shares, none where no row has a value."""
-        shares: Sequence[float] = self.column.bins.get("live", ())
-        return shares if any(shares) else ()
-
-    @property
-    def bins(self) -> list[BinRow]:
-        names = self.column.bins.get("levels") or _ranges(self.column.bins.get("edges", ()))
-        live = self.live or (0.0,) * len(self.reference)
-        return [BinRow(*cells) for cells in zip(names, self.reference, live, strict=False)]
-
-    @property
-    def measures(self) -> list[tuple[str, Mapping[str, Any]]]:
-        return [
-            (MEASURES.get(found["name"], found["name"]), found) for found in self.column.results
-        ]
 
 
 @dataclass(frozen=True)
@@ -115,18 +53,27 @@ class Drift:
     outputs: tuple[Row, ...]
     features: tuple[Row, ...]
     impacts: tuple[Impact, ...]
+    behind: Behind
 
     @property
     def query(self) -> str:
         """The filter of the predictions page that finds the rows."""
-        return rows_behind(self.report).query
+        return self.behind.all
 
     @property
     def has_impact(self) -> bool:
         return any(row.impact is not None for row in self.features)
 
 
-def told(report: DriftReport, trends: Mapping[str, tuple[float | None, ...]]) -> Drift:
+def told(
+    report: DriftReport,
+    columns: Iterable[FeatureDrift],
+    *,
+    trends: Mapping[str, tuple[float | None, ...]],
+    behind: Behind,
+    where: str = "window",
+) -> Drift:
+    """Tell of a report with its columns; `where` says what its rows are in."""
     found = tuple(_impact(part) for part in report.impact or ())
     # Of three or more classes each has its own, and none stands for all.
     steps = found[0].steps if len(found) == 1 else ()
@@ -136,8 +83,10 @@ def told(report: DriftReport, trends: Mapping[str, tuple[float | None, ...]]) ->
             column,
             trends.get(series_key(column.name, column.kind), ()),
             impacts.get(column.name) if column.kind in FeatureDrift.INPUTS else None,
+            report.n_rows,
+            behind,
         )
-        for column in report.columns.all()
+        for column in columns
     ]
     features = sorted(
         (row for row in rows if row.column.kind in FeatureDrift.INPUTS), key=_gravest_first
@@ -145,11 +94,12 @@ def told(report: DriftReport, trends: Mapping[str, tuple[float | None, ...]]) ->
     outputs = tuple(row for row in rows if row.column.kind not in FeatureDrift.INPUTS)
     return Drift(
         report=report,
-        sentence=_sentence(report, features),
+        sentence=_sentence(report, features, where),
         tone=_TONES[report.verdict],
         outputs=outputs,
         features=tuple(features),
         impacts=found,
+        behind=behind,
     )
 
 
@@ -174,10 +124,12 @@ def _gravest_first(row: Row) -> tuple[int, float, float, int]:
     return verdict, -abs(row.impact or 0.0), -(column.effect or 0.0), column.position
 
 
-def _sentence(report: DriftReport, features: Sequence[Row]) -> str:
+def _sentence(report: DriftReport, features: Sequence[Row], where: str) -> str:
     rows = f"{report.n_rows:,} row{'' if report.n_rows == 1 else 's'}"
     if report.verdict == Verdict.INSUFFICIENT:
-        return f"There are too few rows for a verdict: {rows} in this window."
+        known = max((found["n_ref"] for row in features for found in row.column.results), default=0)
+        training = f", {known:,} in the training" if 0 < known < report.n_rows else ""
+        return f"There are too few rows for a verdict: {rows} in this {where}{training}."
     if report.verdict == Verdict.NO_DRIFT:
         return f"None of {len(features)} features has drifted in {rows}."
     state = Verdict.DRIFT if report.verdict == Verdict.DRIFT else Verdict.POSSIBLE
@@ -194,16 +146,6 @@ def _sentence(report: DriftReport, features: Sequence[Row]) -> str:
     if strongest is None or len(names) == 1:
         return text
     return f"{text} {strongest.name} moves the score most."
-
-
-def _ranges(edges: Sequence[float]) -> list[str]:
-    """Name the bins between edges; where two edges are the same, the bin is that value alone."""
-    if not edges:
-        return []
-    names = [f"up to {plain(edges[0])}"]
-    for low, high in zip(edges, edges[1:], strict=False):
-        names.append(plain(high) if low == high else f"{plain(low)} to {plain(high)}")
-    return [*names, f"above {plain(edges[-1])}"]
 
 
 def trend_chart(

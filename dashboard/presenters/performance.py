@@ -11,6 +11,7 @@ from types import MappingProxyType
 from dashboard import charts
 from endpoints.models import StreamChange
 from endpoints.services.monitoring.performance import Delay, PerformanceWindow, Reference
+from endpoints.services.monitoring.reports import RowsBehind
 from mlcore.drift import FeatureDrift
 from mlcore.intervals import IntervalReport
 
@@ -29,14 +30,23 @@ DETECTORS = MappingProxyType({"adwin": "ADWIN", "page_hinkley": "Page-Hinkley"})
 
 @dataclass(frozen=True)
 class WindowRow:
-    """One metric in one window."""
+    """One metric in one window. `behind` are its requests."""
 
     start: datetime
+    behind: RowsBehind
     rows: int
     labels: int | None
     label_drift: FeatureDrift | None
     realised: IntervalReport | None
     estimated: Mapping[str, float | None] | None
+
+    @property
+    def query(self) -> str:
+        return self.behind.live()
+
+    @property
+    def labelled_query(self) -> str:
+        return self.behind.live(labelled="true") if self.labels else ""
 
 
 @dataclass(frozen=True)
@@ -62,10 +72,22 @@ class Performance:
     reference_rows: int | None
     expected: float | None
     changes: tuple[Change, ...]
+    behind: RowsBehind | None
 
     @property
     def coverage(self) -> float | None:
         return self.labels / self.rows if self.rows else None
+
+    @property
+    def query(self) -> str:
+        """The filter of the predictions page that finds the rows of all windows."""
+        return self.behind.live() if self.behind is not None else ""
+
+    @property
+    def labelled_query(self) -> str:
+        if self.behind is None or not self.labels:
+            return ""
+        return self.behind.live(labelled="true")
 
 
 def told(
@@ -75,16 +97,18 @@ def told(
     delay: Delay | None,
     reference: Reference | None,
     changes: Sequence[StreamChange],
+    version: int,
 ) -> Performance:
     present = tuple((name, label) for name, label in METRICS.items() if _has(windows, name))
     names = [name for name, _ in present]
     chosen = metric if metric in names else "accuracy"
-    known = [_row(window, chosen) for window in reversed(windows)]
+    known = [_row(window, chosen, version) for window in reversed(windows)]
+    span = RowsBehind(version, windows[0].start, windows[-1].end) if windows else None
     found = tuple(Change(change, DETECTORS[change.detector]) for change in changes)
     return Performance(
         metric=chosen,
         metrics=present,
-        chart=_chart(windows, chosen, found),
+        chart=_chart([*reversed(known)], chosen, found),
         table=tuple(row for row in known if row.realised or row.estimated),
         labels=sum(window.labels or 0 for window in windows),
         rows=sum(window.rows for window in windows),
@@ -93,6 +117,7 @@ def told(
         reference_rows=reference.rows if reference else None,
         expected=reference.expected.get(chosen) if reference else None,
         changes=found,
+        behind=span,
     )
 
 
@@ -101,11 +126,10 @@ def _has(windows: Iterable[PerformanceWindow], name: str) -> bool:
 
 
 def _chart(
-    windows: Sequence[PerformanceWindow], metric: str, changes: Iterable[Change]
+    windows: Sequence[WindowRow], metric: str, changes: Iterable[Change]
 ) -> charts.LineChart | None:
     """Realised and estimated values with their bands; None where neither is known of two windows."""
-    rows = [_row(window, metric) for window in windows]
-    rows = list(dropwhile(lambda row: row.realised is None and row.estimated is None, rows))
+    rows = list(dropwhile(lambda row: row.realised is None and row.estimated is None, windows))
     if sum(row.realised is not None or row.estimated is not None for row in rows) < 2:
         return None
     estimated = [row.estimated or {} for row in rows]
@@ -130,9 +154,10 @@ def _chart(
     )
 
 
-def _row(window: PerformanceWindow, metric: str) -> WindowRow:
+def _row(window: PerformanceWindow, metric: str, version: int) -> WindowRow:
     return WindowRow(
         start=window.start,
+        behind=RowsBehind(version, window.start, window.end),
         rows=window.rows,
         labels=window.labels,
         label_drift=window.label_drift,

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 
-from dashboard.alert_forms import AcknowledgeForm, MuteForm
+from dashboard.alert_forms import HOURS, AcknowledgeForm, MuteForm
 from dashboard.presenters import alerts as presenter
 from dashboard.views.shell import caller_of, page
 from endpoints.errors import InvalidRequest
@@ -56,6 +56,7 @@ def alert(request: HttpRequest, alert_id: int) -> HttpResponse:
         "row": presenter.row(found, now=now),
         "alert": found,
         "rule": found.rule,
+        "resolved_reason": handling.why_resolved([found]).get(found.pk, ""),
         "condition": presenter.condition(found.rule),
         "is_of_drift": found.rule.metric in kinds.FROM_REPORTS,
         "endpoint": endpoint,
@@ -75,16 +76,16 @@ def endpoint_alerts(request: HttpRequest, slug: str) -> HttpResponse:
         messages.success(request, f"The rule “{rules.DEFAULT_NAME}” is kept.")
         return redirect("dashboard:endpoint_alerts", slug)
     endpoint = access.get_endpoint(caller=caller, slug=slug, need=Need.READ)
-    listing: Any = Paginator(
-        endpoint.alert_rules.select_related("endpoint"), RULES_A_PAGE
-    ).get_page(request.GET.get("page"))
+    page_asked = request.GET.get("page")
+    listing: Any = Paginator(handling.rules_of(endpoint), RULES_A_PAGE).get_page(page_asked)
     past = handling.visible(caller).filter(
         rule__endpoint=endpoint, state=Alert.State.RESOLVED, fired_at__isnull=False
     )
+    live = measuring.in_production(endpoint)
     context = {
         "endpoint": endpoint,
         "page": listing,
-        "rows": presenter.rule_rows(list(listing), live=measuring.in_production(endpoint), now=now),
+        "rows": presenter.rule_rows(list(listing), endpoint=endpoint, live=live, now=now),
         "resolved": presenter.rows(past.order_by("-resolved_at", "-id")[:MOST_RESOLVED], now=now),
         "most_resolved": MOST_RESOLVED,
     }
@@ -94,13 +95,19 @@ def endpoint_alerts(request: HttpRequest, slug: str) -> HttpResponse:
 def _carry_out(request: HttpRequest, found: Alert, caller: Caller) -> None:
     """Do what the pressed button says, and say so."""
     now = timezone.now()
+    if "unmute" in request.POST:
+        if rules.mute(found.rule, until=None, actor=caller, now=now):
+            messages.success(request, "The rule is no longer muted: it tells again.")
+        else:
+            messages.info(request, "The rule is not muted.")
+        return
     if "hours" in request.POST:
         form = MuteForm(request.POST)
         if not form.is_valid():
             raise InvalidRequest("Choose for how long.")
-        until = form.until(now)
-        rules.mute(found.rule, until=until, actor=caller, now=now)
-        messages.success(request, "Nobody is told until then." if until else "It tells again.")
+        rules.mute(found.rule, until=form.until(now), actor=caller, now=now)
+        how_long = HOURS[form.cleaned_data["hours"]]
+        messages.success(request, f"The rule is muted {how_long}: nobody is told of it.")
         return
     note = AcknowledgeForm(request.POST)
     if not note.is_valid():

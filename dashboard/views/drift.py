@@ -5,17 +5,20 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
+from dashboard.file_forms import CheckForm
 from dashboard.presenters import drift as words
 from dashboard.presenters import performance as figures
+from dashboard.presenters.behind import Behind
 from dashboard.views.shell import caller_of, page
 from endpoints.errors import NotFound
-from endpoints.models import AlgorithmVersion, DriftReport, Endpoint
+from endpoints.models import AlgorithmVersion, DriftReport, Endpoint, Monitor
 from endpoints.models.monitoring import Verdict, Window
 from endpoints.services import access, overview
 from endpoints.services.access import Need
@@ -56,11 +59,26 @@ def drift(request: HttpRequest, slug: str) -> HttpResponse:
         "may_look": caller.may(Need.MONITOR, endpoint),
         "may_add_rules": caller.may(Need.ALERT_RULES, endpoint),
         "assumptions": ASSUMPTIONS,
+        **_check_form(request, version),
     }
     if version is not None:
-        context |= _drift(request, version, window, monitor.effect)
+        context |= _drift(request, version, window, monitor)
         context |= _performance(request, version, window)
     return render(request, "dashboard/endpoint/drift.html", context)
+
+
+def _check_form(request: HttpRequest, version: AlgorithmVersion | None) -> dict[str, Any]:
+    """Return the form to check a file with, for whom the REST route would answer too."""
+    if version is None:
+        return {}
+    endpoint = version.endpoint
+    if not (endpoint.public_predictions or caller_of(request).may(Need.PREDICT, endpoint)):
+        return {}
+    return {
+        "check_form": CheckForm(initial={"version": version.number}),
+        "most": settings.RAISIN_MAX_BODY_BYTES,
+        "most_rows": settings.RAISIN_MAX_ROWS,
+    }
 
 
 def _look_now(request: HttpRequest, endpoint: Endpoint) -> HttpResponse:
@@ -90,7 +108,7 @@ def _watched(endpoint: Endpoint) -> Any:
 
 
 def _drift(
-    request: HttpRequest, version: AlgorithmVersion, window: str, effect: float
+    request: HttpRequest, version: AlgorithmVersion, window: str, monitor: Monitor
 ) -> dict[str, Any]:
     report = _report(request, version, window)
     if report is None:
@@ -98,10 +116,22 @@ def _drift(
     points = trends.trend(version, window, limit=WINDOWS)
     promotions = overview.promotions(version.endpoint, since=points[0].start) if points else []
     return {
-        "drift": words.told(report, trends.effects(version, window, limit=SPARK)),
-        "trend": words.trend_chart(points, effect=effect, promotions=promotions),
+        "drift": words.told(
+            report,
+            report.columns.all(),
+            trends=trends.effects(version, window, limit=SPARK),
+            behind=_behind(request, report, monitor),
+        ),
+        "trend": words.trend_chart(points, effect=monitor.effect, promotions=promotions),
         "points": points[::-1],
+        "judged_by": reports.limits_of(report),
     }
+
+
+def _behind(request: HttpRequest, report: DriftReport, monitor: Monitor) -> Behind:
+    rows = reports.rows_behind(report).seen(monitor.log_cursor)
+    sees_inputs = caller_of(request).may(Need.VIEW_INPUTS, report.version.endpoint)
+    return Behind(rows, sees_inputs)
 
 
 def _report(request: HttpRequest, version: AlgorithmVersion, window: str) -> DriftReport | None:
@@ -125,5 +155,6 @@ def _performance(request: HttpRequest, version: AlgorithmVersion, window: str) -
         delay=performance.delay(version),
         reference=performance.reference(version),
         changes=performance.changes(version, CHANGES),
+        version=version.number,
     )
     return {"performance": told}

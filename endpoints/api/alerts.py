@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from django.db.models import QuerySet
 from django.utils import timezone
 from rest_framework import serializers
@@ -30,18 +33,22 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
     metric = serializers.CharField(source="rule.metric")
     feature = serializers.CharField(source="rule.feature")
     severity = serializers.CharField(source="rule.severity")
+    resolved_reason = serializers.SerializerMethodField()
     url = serializers.SerializerMethodField()
 
     class Meta:
         model = Alert
         fields = (
             "id", "rule", "rule_id", "endpoint", "version", "metric", "feature", "severity", "state",
-            "value", "limit", "window_start", "pending_at", "fired_at", "resolved_at", "told_at",
-            "acknowledged_at", "acknowledged_by", "note", "url",
+            "value", "limit", "window_start", "pending_at", "fired_at", "resolved_at",
+            "resolved_reason", "told_at", "acknowledged_at", "acknowledged_by", "note", "url",
         )  # fmt: skip
 
     def get_version(self, alert: Alert) -> int | None:
         return alert.version.number if alert.version is not None else None
+
+    def get_resolved_reason(self, alert: Alert) -> str:
+        return str(self.context["reasons"].get(alert.pk, ""))
 
     def get_url(self, alert: Alert) -> str:
         return str(reverse("dashboard:alert", args=[alert.pk], request=self.context["request"]))
@@ -71,6 +78,10 @@ class AlertList(JsonListView):
             found = found.filter(state=state)
         return found
 
+    def get_serializer(self, *args: Any, **kwargs: Any) -> Any:
+        """Find why the alerts of a page ended in one query."""
+        return super().get_serializer(*args, context=_context(self.request, args[0]), **kwargs)
+
 
 class Acknowledge(JsonView):
     operations: Operations = {
@@ -88,4 +99,8 @@ class Acknowledge(JsonView):
         alert = handling.find_alert(pk, caller=self.caller, need=Need.ALERTS)
         note = self.fields((NOTE,)).get("note", "")
         handling.acknowledge(alert, note=note, actor=self.caller, now=timezone.now())
-        return Response(AlertSerializer(alert, context={"request": request}).data)
+        return Response(AlertSerializer(alert, context=_context(request, [alert])).data)
+
+
+def _context(request: Request, alerts: Sequence[Alert]) -> dict[str, Any]:
+    return {"request": request, "reasons": handling.why_resolved(alerts)}

@@ -38,8 +38,9 @@ class MonitorRows(JsonView):
     operations: Operations = {
         "POST": Operation(
             summary="Hold rows against those of the training",
-            about="JSON or CSV, told apart by the body itself. Nothing is predicted and nothing logged. With "
-            "true labels it also says how many of the version's answers would have been right.",
+            about="JSON or CSV, told apart by the body itself, or either as the field `file` of a form. Nothing is "
+            "predicted and nothing logged. With true labels it also says how many of the version's answers "
+            "would have been right.",
             needs="scope predict, unless the endpoint is public",
             parameters=("version",),
             body="GivenRows",
@@ -52,7 +53,8 @@ class MonitorRows(JsonView):
         served = serving.admitted(slug, caller=self.caller)
         given = request.query_params.get("version")
         version = None if given is None else query.version_number(given)
-        return as_response(monitoring.given(served, read_body(request._request), version))
+        body = read_body(request._request)
+        return as_response(monitoring.given(served, body, version, caller=self.caller))
 
 
 class MonitorSettings(JsonView):

@@ -140,6 +140,11 @@ def test_what_is_written_is_read_to_the_last_bit(rows: list[tuple[float, str]]) 
     assert read_csv(text.getvalue().encode(), SCHEMA) == [list(row) for row in rows]
 
 
+def test_it_refuses_more_cells_in_a_line_than_a_table_has_columns() -> None:
+    with pytest.raises(TooLarge, match=r"Line 2 of the CSV has 5,001 cells; 5,000 is the most"):
+        read_csv(b"a,b\n" + b"1," * 5_000, NUMBERS)
+
+
 def test_a_column_with_the_name_of_the_target_holds_labels() -> None:
     body = b"Class,Area,colour\nBesni,1.5,red\n,2,dark\n"
     found = csv_rows.read_labelled_csv(body, SCHEMA, target="Class", most_rows=100)
@@ -157,3 +162,45 @@ def test_labels_twice_are_refused() -> None:
     body = b"Class,Area,colour,Class\nBesni,1.5,red,Besni\n"
     with pytest.raises(InvalidRequest, match="named twice: Class"):
         csv_rows.read_labelled_csv(body, SCHEMA, target="Class", most_rows=100)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_the_delimiter_is_the_one_that_makes_the_names(delimiter: str) -> None:
+    text = "Area,colour\n1.5,red\n".replace(",", delimiter)
+    assert read_csv(text.encode(), SCHEMA) == [[1.5, "red"]]
+
+
+def test_decimal_commas_stay_text() -> None:
+    assert read_csv(b"a;b\n1,5;2\n", NUMBERS) == [["1,5", 2.0]]
+
+
+def test_a_comma_is_taken_where_nothing_fits_better() -> None:
+    with pytest.raises(SchemaError, match="the column a is missing"):
+        read_csv(b"x,y,z\n1,2,3\n", NUMBERS)
+    schema = Schema((Column("colour", "category", ("red;dark", "red")),))
+    assert read_csv(b"colour\nred;dark\n", schema) == [["red;dark"]]
+
+
+def test_lines_are_those_of_the_file() -> None:
+    body = b'\nClass,Area,colour\n\n"Be\nsni",1.5,red\nBesni,2,dark\n'
+    found = csv_rows.read_labelled_csv(body, SCHEMA, target="Class", most_rows=100)
+    assert found.lines == [4, 6]
+
+
+def test_what_cannot_be_read_is_told_by_its_line() -> None:
+    with pytest.raises(InvalidRequest, match="Line 3 of the CSV is not UTF-8 text"):
+        read_csv(b"a,b\n1,2\n\xff,1\n", NUMBERS)
+    with pytest.raises(InvalidRequest, match="Line 3 cannot be read as CSV"):
+        read_csv(b'a,b\n1,2\n"1,2\n', NUMBERS)
+
+
+def test_labels_without_rows_are_refused() -> None:
+    with pytest.raises(InvalidRequest, match="a header but no rows"):
+        csv_rows.read_labelled_csv(b"a,b\n", NUMBERS, target="c", most_rows=100)
+
+
+def test_the_delimiter_is_found_beside_labels_and_without_a_header() -> None:
+    body = b"Class;colour;Area\nBesni;red;1.5\n"
+    found = csv_rows.read_labelled_csv(body, SCHEMA, target="Class", most_rows=100)
+    assert (found.rows, found.labels) == ([[1.5, "red"]], ["Besni"])
+    assert read_csv(b"1\t2\n3\t4\n", NUMBERS) == [[1.0, 2.0], [3.0, 4.0]]

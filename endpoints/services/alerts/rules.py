@@ -115,10 +115,10 @@ def remove(rule: AlertRule, *, actor: Caller, now: datetime) -> None:
         locked.delete()
 
 
-def mute(rule: AlertRule, *, until: datetime | None, actor: Caller, now: datetime) -> None:
+def mute(rule: AlertRule, *, until: datetime | None, actor: Caller, now: datetime) -> bool:
     """Tell nobody until then; None: tell again from now on. States move all the same.
 
-    Raises NotFound if the rule is deleted by now.
+    Returns False if that is so already. Raises NotFound if the rule is deleted by now.
     """
     access.require(actor, Need.ALERTS, rule.endpoint)
     if until is not None and until <= now:
@@ -126,7 +126,7 @@ def mute(rule: AlertRule, *, until: datetime | None, actor: Caller, now: datetim
     with transaction.atomic():
         old = _locked(rule).muted_until
         if old == until:
-            return
+            return False
         rule.muted_until = until
         rule.save(update_fields=["muted_until"])
         moments = {"before": old, "after": until}
@@ -134,7 +134,9 @@ def mute(rule: AlertRule, *, until: datetime | None, actor: Caller, now: datetim
             name: {"muted_until": moment.isoformat() if moment else None}
             for name, moment in moments.items()
         }
-        _record("mute_alert_rule", rule, actor=actor, now=now, **said)
+        verb = "mute_alert_rule" if until else "unmute_alert_rule"
+        _record(verb, rule, actor=actor, now=now, **said)
+    return True
 
 
 def send_test(rule: AlertRule, *, actor: Caller, now: datetime) -> None:

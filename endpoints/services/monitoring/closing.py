@@ -1,4 +1,4 @@
-"""Ends windows whose time is over with a last verdict, and puts away what is long past.
+"""Ends windows whose time is over, or that nothing comes to any more, and puts away what is long past.
 
 It reads no log. What it judged counts only where nobody has looked at the log meanwhile.
 """
@@ -15,7 +15,7 @@ from django.db.models import Q, QuerySet
 from endpoints.models import DriftReport, FeatureDrift, Monitor
 from endpoints.models.monitoring import Window
 from endpoints.services.monitoring import judging
-from endpoints.services.monitoring.configuring import unchanged
+from endpoints.services.monitoring.configuring import LIVE, unchanged
 from endpoints.services.monitoring.windows import (
     NEWEST_BY_COUNT,
     REPORTS_BY_COUNT,
@@ -42,9 +42,10 @@ def _hold(monitor: Monitor, now: datetime) -> bool:
 
 
 def _end(monitor: Monitor, settled: datetime, now: datetime) -> bool:
-    """A window without summary or artefact keeps the verdict that it had."""
-    over = _reports(monitor).exclude(window=Window.ROWS)
-    over = over.filter(is_open=True, end__lte=settled).select_related("version__endpoint")
+    """Give them a last verdict. A window without summary or artefact keeps the one that it had."""
+    past = ~Q(window=Window.ROWS) & Q(end__lte=settled)
+    idle = Q(window=Window.ROWS, end__lte=settled - LIVE)
+    over = _reports(monitor).filter(past | idle, is_open=True).select_related("version__endpoint")
     while ended := list(over.order_by("start", "pk")[:WINDOWS_AT_ONCE]):
         again = (judging.judge_again(report, monitor, now, is_open=False) for report in ended)
         judged = [found for found in again if found is not None]

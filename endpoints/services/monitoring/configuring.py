@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -16,10 +17,12 @@ from endpoints.services import access, audit
 from endpoints.services.access import Caller, Need
 from endpoints.services.monitoring import judging
 from endpoints.services.monitoring.judging import Judged
+from mlcore.errors import CellError
 
 SETTINGS = ("window_rows", "min_rows", "alpha", "effect")
 LIVE = timedelta(days=7)
-"""Open windows of a version that has been quiet for so long are left as they are."""
+"""A version that has been quiet for so long is no longer live: its open windows are left as they are, and
+one by count, which nothing may ever fill, is closed with the rows that it has."""
 
 
 def monitor_of(endpoint: Endpoint) -> Monitor:
@@ -83,12 +86,24 @@ def _judged_anew(monitor: Monitor, now: datetime) -> Iterator[Judged]:
 
 def _refuse_unusable(monitor: Monitor) -> None:
     others = {field.name for field in Monitor._meta.fields} - set(SETTINGS)
+    # Nothing is less or more than NaN, so that bounds let it pass.
+    endless = [name for name in SETTINGS if not math.isfinite(getattr(monitor, name))]
+    if endless:
+        _refuse(dict.fromkeys(endless, "Give a finite number."))
     try:
         monitor.clean_fields(exclude=others)
     except ValidationError as error:
-        raise InvalidRequest(" ".join(error.messages)) from error
+        _refuse({name: " ".join(said) for name, said in error.message_dict.items()})
     if monitor.min_rows > monitor.window_rows:
         raise InvalidRequest(
             f"A verdict would need {monitor.min_rows:,} rows, and a window by count has "
             f"{monitor.window_rows:,}: it would never come."
         )
+
+
+def _refuse(problems: Mapping[str, str]) -> NoReturn:
+    cells = [
+        CellError(code="bad_setting", message=f"{name}: {said}", column=name)
+        for name, said in problems.items()
+    ]
+    raise InvalidRequest(" ".join(cell.message for cell in cells), cells=cells)

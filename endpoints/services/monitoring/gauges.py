@@ -1,6 +1,6 @@
-"""The newest day of every version in production, remembered for a while: whoever scrapes asks often.
+"""The newest day with enough rows, of every version in production, for whoever scrapes, who asks often.
 
-It knows no format and nothing of who may see what.
+It is remembered for a while. It knows no format and nothing of who may see what.
 """
 
 from __future__ import annotations

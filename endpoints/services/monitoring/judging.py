@@ -116,12 +116,16 @@ def judge(
         impact=found.impact,
         computed_at=now,
     )
+    return Judged(report, columns_of(found, grown.summary, classifier))
+
+
+def columns_of(found: Findings, summary: Summary, classifier: Classifier) -> list[FeatureDrift]:
+    """Return what was found of each feature and output as a report keeps it; nothing is stored."""
     checks = quality_checks(found.quality)
-    columns = [
-        _column(column, place, grown.summary, checks, classifier)
+    return [
+        _column(column, place, summary, checks, classifier)
         for place, column in enumerate(found.columns)
     ]
-    return Judged(report, columns)
 
 
 def judge_again(

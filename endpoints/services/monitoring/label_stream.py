@@ -7,41 +7,30 @@ come later move the counts of labels and nothing here. It knows no pages and tel
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from types import MappingProxyType
-from typing import NamedTuple
-from uuid import UUID
 
 from django.db import transaction
 
 from endpoints.models import (
     AlgorithmVersion,
     Endpoint,
-    Feedback,
     Monitor,
-    PredictionRequest,
     StreamChange,
     StreamDetector,
 )
-from endpoints.services.label_store import Place, parts
+from endpoints.services.monitoring import label_pages
+from endpoints.services.monitoring.label_pages import Labelled, Page
 from mlcore.change_point import means_around_change
 from mlcore.streams import CLOCK, Adwin, PageHinkley
 
+Clock = Callable[[], datetime]
 Detector = Adwin | PageHinkley
 DETECTORS: Mapping[str, type[Adwin] | type[PageHinkley]] = MappingProxyType(
     {kind.name: kind for kind in (Adwin, PageHinkley)}
 )
-LEFT = timedelta(seconds=3)
-"""Labels so new are left for the next time .."""
-LEFT_AFTER_GAP = timedelta(minutes=1)
-""".. and for longer where ids are missing before them: in PostgreSQL a lower id may be committed later."""
-FIRST_LOOK = timedelta(days=7)
-"""How far back the labels are read where none were read before."""
-PAGE = 10_000
-"""Labels that are read and stored together; sorted by request, as those of one list have no order."""
-
 logger = logging.getLogger(__name__)
 
 
@@ -63,13 +52,14 @@ class Watched:
     error_rate: float | None
 
 
-def feed(endpoint: Endpoint, clock: Callable[[], datetime]) -> Fed:
+def feed(endpoint: Endpoint, clock: Clock) -> Fed:
     """Feed what came since the last time; where somebody else does the same, the first one counts."""
-    labels = changes = 0
-    while (fed := _feed_page(endpoint, clock())) is not None:
-        labels += fed.labels
-        changes += fed.changes
-    return Fed(labels, changes)
+    return _feed([endpoint], clock)
+
+
+def feed_all(clock: Clock) -> Fed:
+    """Feed all endpoints. Their labels lie together: they are read once, and dealt out."""
+    return _feed(Endpoint.objects.order_by("slug"), clock)
 
 
 def watched(version: AlgorithmVersion) -> tuple[Watched, ...]:
@@ -82,19 +72,13 @@ def watched(version: AlgorithmVersion) -> tuple[Watched, ...]:
     )
 
 
-class _Label(NamedTuple):
-    pk: int
-    request_id: UUID
-    created_at: datetime
+@dataclass
+class _Reader:
+    """An endpoint, the cursor of its monitor as it is stored, and the label after which it reads on."""
 
-
-class _Error(NamedTuple):
-    """A row whose label is known now, and whether its prediction was wrong."""
-
-    request_id: UUID
-    row: int
-    predicted_at: datetime
-    is_wrong: bool
+    endpoint: int
+    cursor: int
+    since: int
 
 
 @dataclass
@@ -105,93 +89,67 @@ class _Look:
     changes: list[StreamChange] = field(default_factory=list)
 
 
-def _feed_page(endpoint: Endpoint, now: datetime) -> Fed | None:
-    """Return None where nothing is new, or somebody else was faster."""
-    monitor, _ = Monitor.objects.get_or_create(endpoint=endpoint)
-    begin = monitor.label_cursor or _before_first_look(now)
-    page = _page(begin, now)
-    if not page:
-        return None
-    end = page[-1].pk
-    errors = _errors(endpoint, {label.request_id for label in page}, begin, end)
-    looks = [_look(version, found, now) for version, found in errors.items()]
+def _feed(endpoints: Iterable[Endpoint], clock: Clock) -> Fed:
+    """Read on from the reader who is the furthest behind; each takes what is new to it.
+
+    A monitor that somebody else has moved meanwhile is left to them.
+    """
+    labels = changes = 0
+    readers = _readers(endpoints, clock())
+    while readers:
+        now = clock()
+        page = label_pages.read({reader.endpoint: reader.since for reader in readers}, now)
+        if page is None:
+            break
+        for reader in [reader for reader in readers if reader.since < page.end]:
+            fed = _take(reader, page, now)
+            if fed is None:
+                readers.remove(reader)
+                continue
+            labels += fed.labels
+            changes += fed.changes
+    return Fed(labels, changes)
+
+
+def _readers(endpoints: Iterable[Endpoint], now: datetime) -> list[_Reader]:
+    monitors = [Monitor.objects.get_or_create(endpoint=endpoint)[0] for endpoint in endpoints]
+    has_new = any(not monitor.label_cursor for monitor in monitors)
+    first = label_pages.before_first_look(now) if has_new else 0
+    return [
+        _Reader(monitor.pk, monitor.label_cursor, monitor.label_cursor or first)
+        for monitor in monitors
+    ]
+
+
+def _take(reader: _Reader, page: Page, now: datetime) -> Fed | None:
+    """Feed what the page has for one endpoint; None where somebody else was faster."""
+    rows: dict[int, list[Labelled]] = {}
+    for row in page.rows.get(reader.endpoint, ()):
+        if row.first > reader.since:
+            rows.setdefault(row.version, []).append(row)
+    looks = [_look(version, found, now) for version, found in rows.items()]
     with transaction.atomic():
-        unmoved = Monitor.objects.filter(pk=monitor.pk, label_cursor=monitor.label_cursor)
-        if not unmoved.update(label_cursor=end):
+        unmoved = Monitor.objects.filter(pk=reader.endpoint, label_cursor=reader.cursor)
+        if not unmoved.update(label_cursor=page.end):
             return None
         for look in looks:
             _store(look)
-    return Fed(sum(map(len, errors.values())), sum(len(look.changes) for look in looks))
+    reader.cursor = reader.since = page.end
+    return Fed(sum(map(len, rows.values())), sum(len(look.changes) for look in looks))
 
 
-def _before_first_look(now: datetime) -> int:
-    """Return the newest label that is too old to be read at all, 0 if none is."""
-    older = Feedback.objects.filter(created_at__lt=now - FIRST_LOOK).order_by("-pk")
-    return older.values_list("pk", flat=True).first() or 0
-
-
-def _page(begin: int, now: datetime) -> list[_Label]:
-    """Return labels of all endpoints in the order of their ids, up to the first that is too new."""
-    newer = Feedback.objects.filter(pk__gt=begin).order_by("pk")
-    rows = newer.values_list("pk", "request_id", "created_at")[:PAGE]
-    page: list[_Label] = []
-    last = begin
-    for label in map(_Label._make, rows):
-        follows = last in (0, label.pk - 1)
-        if label.created_at > now - (LEFT if follows else LEFT_AFTER_GAP):
-            break
-        page.append(label)
-        last = label.pk
-    return page
-
-
-def _errors(
-    endpoint: Endpoint, request_ids: Collection[UUID], begin: int, end: int
-) -> dict[int, list[_Error]]:
-    """Return by version the rows whose first label is one of those after `begin` up to `end`."""
-    errors: dict[int, list[_Error]] = {}
-    for part in parts(sorted(request_ids)):
-        log = PredictionRequest.objects.filter(pk__in=part, endpoint=endpoint).monitored()
-        logged = {
-            request_id: (version, created_at)
-            for request_id, version, created_at in log.order_by().values_list(
-                "pk", "version_id", "created_at"
-            )
-        }
-        for (request_id, row), is_wrong in _new_rows(logged, begin, end):
-            version, predicted_at = logged[request_id]
-            error = _Error(request_id, row, predicted_at, is_wrong)
-            errors.setdefault(version, []).append(error)
-    return errors
-
-
-def _new_rows(request_ids: Collection[UUID], begin: int, end: int) -> Iterator[tuple[Place, bool]]:
-    """Yield the rows that had no label before, in order, and whether the newest one is an error."""
-    first: dict[Place, int] = {}
-    wrong: dict[Place, bool] = {}
-    labels = Feedback.objects.filter(request__in=request_ids).order_by("pk")
-    columns = labels.values_list("pk", "request_id", "row", "correct", "current")
-    for pk, request_id, row, correct, current in columns.iterator():
-        first.setdefault((request_id, row), pk)
-        if current:
-            wrong[request_id, row] = not correct
-    for place in sorted(wrong):
-        if begin < first[place] <= end:
-            yield place, wrong[place]
-
-
-def _look(version: int, errors: Sequence[_Error], now: datetime) -> _Look:
+def _look(version: int, rows: Sequence[Labelled], now: datetime) -> _Look:
     present = {stored.name: stored for stored in StreamDetector.objects.filter(version=version)}
     look = _Look()
     for name in DETECTORS:
         stored = present.get(name) or StreamDetector(version_id=version, name=name)
         detector = _restored(name, stored)
-        for change in _changes(detector, errors):
+        for change in _changes(detector, rows):
             change.version_id, change.found_at = version, now
             change.labels += stored.fed
             look.changes.append(change)
         stored.state = detector.to_dict()
-        stored.fed += len(errors)
+        stored.fed += len(rows)
         look.detectors.append(stored)
     return look
 
@@ -208,15 +166,15 @@ def _restored(name: str, stored: StreamDetector) -> Detector:
         return kind()
 
 
-def _changes(detector: Detector, errors: Sequence[_Error]) -> Iterator[StreamChange]:
-    """Feed the errors and yield the changes found, each with its place in `labels`, from 1."""
-    for place, error in enumerate(errors, start=1):
+def _changes(detector: Detector, rows: Sequence[Labelled]) -> Iterator[StreamChange]:
+    """Feed the rows and yield the changes found, each with its place in `labels`, from 1."""
+    for place, row in enumerate(rows, start=1):
         before, after = _rates(detector)
-        if detector.update(float(error.is_wrong)):
+        if detector.update(float(row.is_wrong)):
             yield StreamChange(
                 detector=detector.name,
-                request_id=error.request_id,
-                predicted_at=error.predicted_at,
+                request_id=row.request_id,
+                predicted_at=row.predicted_at,
                 labels=place,
                 rate_before=before,
                 rate_after=after,

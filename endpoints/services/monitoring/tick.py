@@ -21,6 +21,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from endpoints.errors import NoModel
 from endpoints.models import AlgorithmVersion, Endpoint, Monitor, PredictionRequest
 from endpoints.services import snapshots
+from endpoints.services.abtests import ticking
 from endpoints.services.alerts import evaluating
 from endpoints.services.logged_rows import Entry, blocks
 from endpoints.services.monitoring import closing, judging, label_stream, watching
@@ -117,7 +118,9 @@ def tick(endpoint: Endpoint, clock: Clock, *, most_blocks: int | None = None) ->
 
 
 def tick_all(clock: Clock) -> list[Ticked | Failed]:
-    """Look at all endpoints. One that fails is logged and left for the next time."""
+    """Look at all A/B tests and endpoints. What fails is logged and left for the next time."""
+    _tick_tests(clock)
+    _feed_labels(clock)
     return [_tick_or_tell(endpoint, clock) for endpoint in Endpoint.objects.order_by("slug")]
 
 
@@ -127,10 +130,34 @@ def _tick_or_tell(
     try:
         return tick(endpoint, clock, most_blocks=most_blocks)
     except Exception as error:
-        if isinstance(error, OperationalError | InterfaceError) and not _database_answers():
+        if _is_of_the_database(error) and not _database_answers():
             raise  # all others would fail too
         logger.exception("the monitoring of %s failed", endpoint.slug)
         return Failed(endpoint.slug, str(error))
+
+
+def _tick_tests(clock: Clock) -> None:
+    for test in ticking.due():
+        try:
+            ticking.tick(test, clock())
+        except Exception as error:
+            if _is_of_the_database(error) and not _database_answers():
+                raise
+            logger.exception("the A/B test “%s” at %s failed", test, test.endpoint.slug)
+
+
+def _feed_labels(clock: Clock) -> None:
+    """Read the labels of all endpoints once. Where that fails each endpoint reads its own."""
+    try:
+        label_stream.feed_all(clock)
+    except Exception as error:
+        if _is_of_the_database(error) and not _database_answers():
+            raise
+        logger.exception("labels could not be dealt out")
+
+
+def _is_of_the_database(error: Exception) -> bool:
+    return isinstance(error, OperationalError | InterfaceError)
 
 
 def _database_answers() -> bool:
@@ -216,8 +243,8 @@ def _by_version(block: Sequence[Entry]) -> Iterable[tuple[AlgorithmVersion, list
 
 
 class MinuteJob:
-    """The worker's part: once a minute it looks at all endpoints, a block of requests at a time and in
-    turn, so that other endpoints, other jobs and signals get between."""
+    """The worker's part: once a minute it looks at all A/B tests, then at all endpoints, a block of
+    requests at a time and in turn, so that other endpoints, other jobs and signals get between."""
 
     def __init__(self, elapsed: Callable[[], float] = time.monotonic) -> None:
         self._elapsed = elapsed
@@ -229,6 +256,8 @@ class MinuteJob:
         if not self._waiting and self._elapsed() >= self._next_look:
             self._next_look = self._elapsed() + EVERY.total_seconds()
             self._waiting.extend(Endpoint.objects.order_by("slug"))
+            _tick_tests(clock)
+            _feed_labels(clock)
         while self._waiting:
             endpoint = self._waiting.popleft()
             found = _tick_or_tell(endpoint, clock, most_blocks=1)

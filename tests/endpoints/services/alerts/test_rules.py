@@ -212,13 +212,16 @@ def test_a_deleted_rule_takes_its_alerts_along_and_leaves_its_events(raisin: End
 def test_muting_is_recorded_and_ends(raisin: Endpoint) -> None:
     rule = a_rule(raisin)
     until = NOON + timedelta(hours=1)
-    rules.mute(rule, until=until, actor=ALEX, now=NOON)
+    assert rules.mute(rule, until=until, actor=ALEX, now=NOON)
     assert AlertRule.objects.get().muted_until == until
-    rules.mute(rule, until=None, actor=ALEX, now=NOON)
+    assert rules.mute(rule, until=None, actor=ALEX, now=NOON)
     assert AlertRule.objects.get().muted_until is None
-    rules.mute(rule, until=None, actor=ALEX, now=NOON)
-    events = Event.objects.filter(verb="mute_alert_rule").order_by("id")
-    assert [event.after["muted_until"] for event in events] == [until.isoformat(), None]
+    assert not rules.mute(rule, until=None, actor=ALEX, now=NOON)
+    events = Event.objects.filter(verb__endswith="mute_alert_rule").order_by("id")
+    assert [(event.verb, event.after["muted_until"]) for event in events] == [
+        ("mute_alert_rule", until.isoformat()),
+        ("unmute_alert_rule", None),
+    ]
 
 
 def test_it_refuses_a_mute_that_is_over(raisin: Endpoint) -> None:

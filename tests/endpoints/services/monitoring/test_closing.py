@@ -19,6 +19,7 @@ from tests.endpoints.services.monitoring.traffic import (
     found,
     log,
     one_by_one,
+    shifted,
     training_rows,
 )
 
@@ -59,6 +60,49 @@ def test_a_window_by_count_is_judged_for_good_when_it_is_full(doubtful: Endpoint
     look(doubtful, NOON + HOUR)
     [rows] = found(doubtful, "rows")
     assert (rows.is_open, rows.verdict) == (False, "drift")
+
+
+@pytest.mark.parametrize(("rows", "verdict"), [(ROWS, "drift"), (9, "insufficient_data")])
+def test_a_window_by_count_that_nothing_fills_ends_after_a_week(
+    raisin: Endpoint, rows: int, verdict: str
+) -> None:
+    log(raisin, one_by_one(shifted(training_rows(rows))), every(SECOND, rows))
+    last = NOON + (rows - 1) * SECOND
+    look(raisin, NOON + HOUR)
+    look(raisin, last + 7 * DAY + 2 * SECOND)
+    [window] = found(raisin, "rows")
+    assert window.is_open
+    look(raisin, last + 7 * DAY + 3 * SECOND)
+    [window] = found(raisin, "rows")
+    assert (window.is_open, window.n_rows, window.end) == (False, rows, last)
+    assert window.verdict == verdict
+
+
+def test_a_window_that_ends_before_it_is_full_is_judged_for_good(doubtful: Endpoint) -> None:
+    look(doubtful, NOON + HOUR)
+    [before] = found(doubtful, "rows")
+    look(doubtful, NOON + 8 * DAY)
+    [after] = found(doubtful, "rows")
+    assert (before.verdict != "drift", after.verdict) == (True, "drift")
+
+
+def test_rows_that_come_after_all_begin_the_next_window(raisin: Endpoint) -> None:
+    log(raisin, [training_rows(ROWS)], [NOON])
+    look(raisin, NOON + HOUR)
+    look(raisin, NOON + 8 * DAY)
+    log(raisin, [training_rows(5)], [NOON + 8 * DAY])
+    look(raisin, NOON + 8 * DAY + HOUR)
+    windows = [(window.n_rows, window.is_open) for window in found(raisin, "rows")]
+    assert windows == [(ROWS, False), (5, True)]
+
+
+def test_a_version_that_still_answers_keeps_its_window(raisin: Endpoint) -> None:
+    for number, moments in ((1, every(6 * DAY, 3)), (2, [NOON])):
+        log(raisin, [training_rows(5)] * len(moments), moments, number=number)
+    for days in (1, 7, 13):
+        look(raisin, NOON + days * DAY)
+    [live], [quiet] = found(raisin, "rows"), found(raisin, "rows", number=2)
+    assert ((live.n_rows, live.is_open), quiet.is_open) == ((15, True), False)
 
 
 def test_without_its_artefact_a_window_keeps_its_verdict(doubtful: Endpoint) -> None:

@@ -20,8 +20,9 @@ from endpoints.models import (
 from endpoints.models.prediction import Source
 from endpoints.services import bulk_feedback
 from endpoints.services.bulk_feedback import Item
-from endpoints.services.monitoring import label_stream
-from endpoints.services.monitoring.label_stream import FIRST_LOOK, LEFT, LEFT_AFTER_GAP, Fed
+from endpoints.services.monitoring import label_pages, label_stream
+from endpoints.services.monitoring.label_pages import FIRST_LOOK, LEFT, LEFT_AFTER_GAP
+from endpoints.services.monitoring.label_stream import Fed
 from mlcore.streams import Adwin, PageHinkley
 from tests import cast
 from tests.endpoints.services.labelled import logged
@@ -105,7 +106,7 @@ def test_in_parts_it_ends_where_it_ends_at_once(
 ) -> None:
     errors = [*[RIGHT, RIGHT, RIGHT, RIGHT, WRONG] * 60, *[WRONG, RIGHT] * 150]
     ids = logged(raisin, len(errors))
-    monkeypatch.setattr(label_stream, "PAGE", 70)
+    monkeypatch.setattr(label_pages, "PAGE", 70)
     for start in range(0, len(ids), 250):
         label(ids[start : start + 250], errors[start : start + 250])
         feed(raisin)
@@ -151,7 +152,7 @@ def test_a_row_is_not_lost_between_its_label_and_the_correction(
     raisin: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The page ends before the correction, so it holds no label that still counts."""
-    monkeypatch.setattr(label_stream, "PAGE", 1)
+    monkeypatch.setattr(label_pages, "PAGE", 1)
     ids = logged(raisin, 1)
     label(ids, [RIGHT])
     label(ids, [WRONG])

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from endpoints.models import Endpoint, Feedback, Monitor, PredictionRequest, RollUp, StreamDetector
-from endpoints.services.monitoring import label_stream
+from endpoints.services.monitoring import label_pages, label_stream
 from mlcore.streams import PageHinkley
 from tests import cast
 from tests.endpoints.services.labelled import items, logged, send
@@ -30,7 +30,7 @@ def feed(endpoint: Endpoint) -> int:
 
 
 def test_each_label_is_fed_once(raisin: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(label_stream, "PAGE", 40)
+    monkeypatch.setattr(label_pages, "PAGE", 40)
     ids = logged(raisin, 600)
     send(items(ids, "Besni", "Kecimen", "Besni"))
 
