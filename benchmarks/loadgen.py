@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import math
+import random
 import selectors
 import socket
 import subprocess
@@ -22,6 +23,9 @@ OK = b"HTTP/1.1 200"
 LENGTH = b"\r\ncontent-length:"
 CHUNKED = b"\r\ntransfer-encoding: chunked"
 SILENCE = 30.0
+UNIT = b"user-000000"
+"""A request that holds this name is sent for one of so many units, drawn each time."""
+UNITS = 20_000
 
 
 class Failed(Exception):
@@ -61,7 +65,7 @@ class Connection:
     """One keep-alive connection with at most one request under way."""
 
     def __init__(self, load: Load) -> None:
-        self.request = load.request
+        self.parts = load.request.split(UNIT)
         # Blocking: a read follows only on readiness, and a socket with a timeout polls once more.
         self.socket = socket.create_connection(("127.0.0.1", load.port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -70,8 +74,11 @@ class Connection:
 
     def ask(self) -> None:
         self.received = b""
+        request = self.parts[0]
+        if len(self.parts) > 1:
+            request = (b"user-%06d" % random.randrange(UNITS)).join(self.parts)
         self.started = perf_counter()
-        self.socket.sendall(self.request)
+        self.socket.sendall(request)
 
     def is_answered(self) -> bool:
         """Read what is there; raises Failed."""

@@ -22,7 +22,7 @@ from endpoints import request_ids
 from endpoints.models import Feedback, PredictionRequest
 from endpoints.models.roll_up import MINUTES_ARE_KEPT, LabelCount, Span
 from endpoints.services import histograms
-from endpoints.services.log_tables import open_tables
+from endpoints.services.log_tables import Counted, open_tables
 from endpoints.services.tallies import Answered, Entry, Tallies
 
 SPAN = timedelta(days=90)
@@ -103,6 +103,7 @@ def _packed(entry: Entry) -> Entry:
         imputed=_text(entry.imputed),
         probabilities=_text(entry.probabilities),
         predictions=_text(entry.predictions),
+        shadow=_text(entry.shadow),
     )
 
 
@@ -128,12 +129,13 @@ def fill(total: int) -> None:
             for key, tally in changed.items()
             if key.span is Span.HOUR or key.start >= now - MINUTES_ARE_KEPT
         }
-        tables.write([item.entry for item in answered], tallies.writer, lasting)
+        counted = Counted(tallies.writer, lasting, tallies.arms.with_these(()))
+        tables.write([item.entry for item in answered], counted)
         tallies.keep(changed)
         labels.add(answered, oldest_minute=now - MINUTES_ARE_KEPT)
     labels.store()
     tables.close()
-    _vacuum()
+    vacuum()
     print(json.dumps(middle(now - SPAN / 2)))
 
 
@@ -142,7 +144,7 @@ def middle(moment: datetime) -> dict[str, str]:
     return {"id": str(found.pk), "moment": found.created_at.isoformat()}
 
 
-def _vacuum() -> None:
+def vacuum() -> None:
     """What PostgreSQL does by itself in time; it never analyses the table above the partitions."""
     if connection.vendor != "postgresql":
         return

@@ -1,4 +1,4 @@
-"""What people fill in about an alert: who sees to it, and for how long nobody is to be told."""
+"""What people fill in about an alert: who sees to it, and how long nobody is to be told, or no longer."""
 
 from __future__ import annotations
 
@@ -9,14 +9,7 @@ from django import forms
 from dashboard.text_fields import LinesField
 from endpoints.services.words import LONGEST_REASON
 
-TELL_AGAIN = "0"
-HOURS = {
-    "1": "for 1 hour",
-    "8": "for 8 hours",
-    "24": "for a day",
-    "168": "for a week",
-    TELL_AGAIN: "no longer: tell again",
-}
+HOURS = {"1": "for 1 hour", "8": "for 8 hours", "24": "for a day", "168": "for a week"}
 
 
 class AcknowledgeForm(forms.Form):
@@ -32,6 +25,5 @@ class AcknowledgeForm(forms.Form):
 class MuteForm(forms.Form):
     hours = forms.ChoiceField(label="Tell nobody", choices=HOURS.items(), initial="24")
 
-    def until(self, now: datetime) -> datetime | None:
-        hours = int(self.cleaned_data["hours"])
-        return now + timedelta(hours=hours) if hours else None
+    def until(self, now: datetime) -> datetime:
+        return now + timedelta(hours=int(self.cleaned_data["hours"]))

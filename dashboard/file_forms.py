@@ -63,6 +63,21 @@ class BundleForm(FileForm):
         return cls({"submission": uuid4().hex}, {})
 
 
+class CheckForm(FileForm):
+    """Rows to hold against the training of a version."""
+
+    version = forms.IntegerField(
+        widget=forms.HiddenInput, required=False, min_value=1, max_value=2**31 - 1
+    )
+    file = forms.FileField(
+        label="CSV file",
+        help_text="With the columns that the model reads, in any order; a column with the name of the target holds "
+        "true labels.",
+        widget=forms.FileInput(attrs={"accept": ".csv,text/csv"}),
+        error_messages=NO_FILE,
+    )
+
+
 class RowsForm(FileForm):
     file = forms.FileField(
         label="CSV file",

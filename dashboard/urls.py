@@ -5,9 +5,13 @@ from __future__ import annotations
 from django.urls import path
 
 from dashboard.views import (
+    abtest_decisions,
+    abtest_plans,
+    abtests,
     account,
     alerts,
     cards,
+    check,
     compare,
     drift,
     endpoint,
@@ -27,6 +31,7 @@ ENDPOINT = "endpoints/<slug:slug>/"
 VERSION = f"{ENDPOINT}versions/<int:number>/"
 PREDICTIONS = f"{ENDPOINT}predictions/"
 RUN = "runs/<slug:run_id>/"
+TEST = "tests/<int:test_id>/"
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -46,8 +51,17 @@ urlpatterns = [
     path(f"{PREDICTIONS}download/", predictions.download, name="predictions_csv"),
     path(f"{PREDICTIONS}<uuid:request_id>/", predictions.prediction, name="prediction"),
     path(f"{ENDPOINT}drift/", drift.drift, name="drift"),
+    path(f"{ENDPOINT}drift/check/", check.check, name="check"),
     path(f"{ENDPOINT}try/", try_.try_, name="try"),
     path(f"{ENDPOINT}alerts/", alerts.endpoint_alerts, name="endpoint_alerts"),
+    path(f"{ENDPOINT}tests/", abtests.tests, name="tests"),
+    path(f"{ENDPOINT}tests/new/", abtest_plans.new_test, name="new_test"),
+    path(TEST, abtests.test, name="test"),
+    path(f"{TEST}edit/", abtest_plans.edit_test, name="edit_test"),
+    path(f"{TEST}delete/", abtest_plans.delete_test, name="delete_test"),
+    path(f"{TEST}start/", abtest_decisions.start_test, name="start_test"),
+    path(f"{TEST}share/", abtest_decisions.share_test, name="share_test"),
+    path(f"{TEST}stop/", abtest_decisions.stop_test, name="stop_test"),
     path("alerts/", alerts.alerts, name="alerts"),
     path("alerts/<int:alert_id>/", alerts.alert, name="alert"),
     path("runs/", runs.runs, name="runs"),

@@ -28,8 +28,8 @@ def explained(answer: Answer) -> dict[str, Any]:
 
 
 def _shared(answer: Answer) -> dict[str, Any]:
-    """Return what holds for all rows."""
-    return {
+    """Return what holds for all rows. Of a shadow test nobody who asks shall learn anything."""
+    shared: dict[str, Any] = {
         "status": "OK",
         "request_id": str(answer.request_id),
         "endpoint": answer.endpoint.slug,
@@ -37,6 +37,9 @@ def _shared(answer: Answer) -> dict[str, Any]:
         "threshold": answer.classifier.threshold,
         "converged": answer.version.converged,
     }
+    if answer.part is not None and not answer.part.test.is_shadow:
+        shared |= {"abtest": answer.part.test.pk, "arm": answer.part.arm.name}
+    return shared
 
 
 def _columns(answer: Answer) -> dict[str, list[Any]]:

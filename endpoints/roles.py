@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 _VIEWER = (
+    "view_abtest",
     "view_alert",
     "view_alertrule",
     "view_algorithmversion",
@@ -27,6 +28,7 @@ _ALERTS = (
     "change_monitor",
     "delete_alertrule",
 )
+_TESTS = ("add_abtest", "change_abtest", "delete_abtest")
 
 ROLES = MappingProxyType(
     {
@@ -34,6 +36,7 @@ ROLES = MappingProxyType(
         "scientist": (
             *_VIEWER,
             *_ALERTS,
+            *_TESTS,
             "add_endpoint",
             "add_run",
             "manage_own_keys",
@@ -45,6 +48,7 @@ ROLES = MappingProxyType(
         "approver": (
             *_VIEWER,
             *_ALERTS,
+            *_TESTS,
             "archive_version",
             "change_endpoint",
             "manage_own_keys",

@@ -11,6 +11,7 @@ from django.conf import settings
 
 from endpoints.errors import InvalidRequest, InvalidRows, TooLarge
 from endpoints.services.scoring import Row
+from endpoints.units import NAME
 from mlcore.errors import CellError
 
 WRAPPERS = ("features", "rows")
@@ -27,6 +28,18 @@ def rows_of(body: Any) -> list[Row]:
         raise InvalidRows(f"The request holds no row. {SHAPES}", cells=[cell])
     refuse_too_many(len(rows))
     return rows
+
+
+def part_unit(body: Any) -> tuple[Any, object]:
+    """Return the body without the unit beside its rows, and the unit: None where there is none.
+
+    In a row without a wrapper such a key is a column.
+    """
+    if isinstance(body, dict) and NAME in body and len(body) == 2:
+        (wrapper,) = body.keys() - {NAME}
+        if wrapper in WRAPPERS and isinstance(body[wrapper], dict | list):
+            return {wrapper: body[wrapper]}, body[NAME]
+    return body, None
 
 
 def refuse_too_many(count: int) -> None:

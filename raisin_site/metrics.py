@@ -22,6 +22,7 @@ from prometheus_client.core import (
 from prometheus_client.exposition import choose_encoder
 
 from endpoints.models import FeatureDrift
+from endpoints.models.monitoring import Verdict
 from endpoints.protocols.view import protocol
 from endpoints.services import access, request_log
 from endpoints.services.access import Caller, Need
@@ -70,6 +71,7 @@ class Collected:
         return chain(
             _requests(reading),
             _errors(reading),
+            _tests(self._served, reading),
             _log(reading),
             _labels(reading),
             _models(self._served, reading),
@@ -83,6 +85,7 @@ def _only(served: Mapping[str, Served], reading: Reading) -> Reading:
     return reading._replace(
         answered={key: value for key, value in reading.answered.items() if key.endpoint in served},
         refused={key: value for key, value in reading.refused.items() if key.endpoint in served},
+        tested={key: value for key, value in reading.tested.items() if key.endpoint in served},
         labels={key: value for key, value in reading.labels.items() if key[0] in served},
     )
 
@@ -133,6 +136,24 @@ def _errors(reading: Reading) -> Iterator[Metric]:
     for place, count in reasons.items():
         errors.add_metric(place, count)
     yield errors
+
+
+def _tests(served: Mapping[str, Served], reading: Reading) -> Iterator[Metric]:
+    tests = CounterMetricFamily(
+        "raisin_abtest_requests",
+        "Requests with a part in an A/B test, by the arm that answered.",
+        labels=("endpoint", "test", "arm"),
+    )
+    for tested, count in reading.tested.items():
+        tests.add_metric((tested.endpoint, str(tested.test), tested.arm), count)
+    left_out = GaugeMetricFamily(
+        "raisin_abtest_left_out",
+        "1 where a running A/B test gets no requests, because one of its versions cannot answer.",
+        labels=("endpoint",),
+    )
+    for slug, found in served.items():
+        left_out.add_metric((slug,), bool(found.test_problem))
+    yield from (tests, left_out)
 
 
 def _log(reading: Reading) -> Iterator[Metric]:
@@ -191,14 +212,14 @@ def _models(served: Mapping[str, Served], reading: Reading) -> Iterator[Metric]:
 
 
 def _drift(days: Sequence[Today]) -> Iterator[Metric]:
-    """The newest day of the version in production, as it stands; what nothing tells is left out."""
+    """The newest day with enough rows of the version in production; what nothing tells is left out."""
     features = GaugeMetricFamily(
         "raisin_feature_effect",
         "Shift of a feature: Wasserstein distance in sd, or of a category Jensen-Shannon distance.",
         labels=(*PLACE, "feature"),
     )
     gauges_of_a_day = {
-        name: GaugeMetricFamily(name, f"Of the newest day: {about}.", labels=PLACE)
+        name: GaugeMetricFamily(name, f"Of the newest day with enough rows: {about}.", labels=PLACE)
         for name, about in OF_A_DAY.items()
     }
     for today in days:
@@ -207,7 +228,9 @@ def _drift(days: Sequence[Today]) -> Iterator[Metric]:
             if value is not None:
                 gauges_of_a_day[name].add_metric(place, value)
         for column in today.report.columns.all():
-            if column.kind in FeatureDrift.INPUTS and column.effect is not None:
+            if column.kind not in FeatureDrift.INPUTS or column.verdict == Verdict.INSUFFICIENT:
+                continue
+            if column.effect is not None:
                 features.add_metric((*place, column.name), column.effect)
     yield from gauges_of_a_day.values()
     yield features

@@ -198,7 +198,7 @@ def copies(
     version = facts.pop("version", like.version)
     facts = {"endpoint_id": version.endpoint_id, "version_id": version.pk} | facts
     columns = {name: getattr(like, name) for name in Entry._fields} | facts
-    for name in ("inputs", "imputed", "probabilities", "predictions"):
+    for name in ("inputs", "imputed", "probabilities", "predictions", "shadow"):
         columns[name] = orjson.dumps(columns[name]).decode()
     positives = int(columns["predictions"] == "[1]")
     scores = {histograms.score_bin(columns["probability"]): 1}

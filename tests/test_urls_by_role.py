@@ -17,6 +17,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from endpoints.models import (
+    ABTest,
     Alert,
     AlertRule,
     AlgorithmVersion,
@@ -32,6 +33,7 @@ from endpoints.models import (
 )
 from endpoints.models.endpoint import Scope
 from endpoints.services import keys
+from endpoints.services.abtests import drafting
 from endpoints.services.alerts import rules
 from endpoints.services.monitoring import tick
 from raisin_site.health import PROBES
@@ -53,12 +55,16 @@ from tests.url_table import (
 )
 
 ADMIN_PAGES = {"admin:index"}  # the rest of the admin has its own permissions and tests
+OF_A_TEST = (
+    "abtest", "abtest_export", "abtest_start", "abtest_share", "abtest_stop", "stop_ab_test",
+)  # fmt: skip
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 TRACES = (
     StatusChange,
     Event,
     AlertRule,
     AlgorithmVersion,
+    ABTest,
     ApiKey,
     Membership,
     PredictionRequest,
@@ -122,8 +128,10 @@ def place(db: None) -> Place:
     version = endpoint.versions.get(number=2)
     request = cast.prediction(endpoint, now=timezone.now())
     change = version.status_changes.get(verb="stage")
-    test = StatusChange.objects.create(
-        version=version, verb="start_test", to_status="ab_testing", actor_name="x", at=cast.THEN
+    draft = drafting.create(
+        ABTest(endpoint=endpoint, title="v2 or v1", challenger=version, horizon=100),
+        actor=cast.SYSTEM,
+        now=cast.THEN,
     )
     rule = rules.add_default(endpoint, actor=cast.SYSTEM, now=cast.THEN)
     alert = Alert.objects.create(
@@ -148,6 +156,7 @@ def place(db: None) -> Place:
         "key_id": key.pk,
         "prefix": key.prefix,
         "alert_id": alert.pk,
+        "test_id": draft.pk,
         "api:drift_report pk": DriftReport.objects.values_list("pk", flat=True)[0],
         "api:acknowledge pk": alert.pk,
         "api:alert_rule pk": rule.pk,
@@ -156,7 +165,7 @@ def place(db: None) -> Place:
         "api:mlalgorithm pk": version.pk,
         "api:mlalgorithmstatus pk": change.pk,
         "api:mlrequest pk": request.request_id,
-        "api:abtest pk": test.pk,
+        **dict.fromkeys((f"api:{name} pk" for name in OF_A_TEST), draft.pk),
     }
     return Place(endpoint, arguments)
 

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from dashboard.presenters.review import SERVING, Move, Situation
 from endpoints.models import AlgorithmVersion, Endpoint, Status, StatusChange
+from endpoints.services.abtests.standing import running_at
 
 
 def consequence(case: Situation, move: Move, requests: int) -> str:
@@ -24,7 +25,11 @@ def consequence(case: Situation, move: Move, requests: int) -> str:
     if move.verb == "archive" and case.version.status == Status.PRODUCTION:
         gone = "will have no version that answers: callers get the error 503 until one is"
         return " ".join(
-            [f"{name} {gone} promoted or rolled back to.", *_traffic(case.endpoint, requests)]
+            [
+                f"{name} {gone} promoted or rolled back to.",
+                *_unfinished(case),
+                *_traffic(case.endpoint, requests),
+            ]
         )
     return {
         "request": f"The approvers of {name} are asked to promote {label}; it waits in staging. "
@@ -44,11 +49,21 @@ def _what_ends(case: Situation, move: Move) -> list[str]:
         return []
     if move.verb == "roll_back":  # rolling back once more would go further back
         again = "to use it again, restore it to testing, stage and promote it."
-        return [f"{case.live.label} is archived; {again}"]
-    ends = [f"{case.live.label} is archived and stays loadable, to roll back to."]
+        return [f"{case.live.label} is archived; {again}", *_unfinished(case)]
+    stays = f"{case.live.label} is archived and stays loadable, to roll back to."
     if case.version.status == Status.AB_TESTING:
-        ends.append(f"The running test ends: {case.version.label} has won over {case.live.label}.")
-    return ends
+        won = f"{case.version.label} has won over {case.live.label}"
+        return [stays, f"The running test ends: {won}."]
+    return [stays, *_unfinished(case)]
+
+
+def _unfinished(case: Situation) -> list[str]:
+    """A test lasts as long as its control is in production."""
+    test = running_at(case.endpoint)
+    if test is None:
+        return []
+    back = f"{test.challenger.label} goes back to staging"
+    return [f"The running test “{test.title}” ends unfinished: {back}."]
 
 
 def _traffic(endpoint: Endpoint, requests: int) -> list[str]:

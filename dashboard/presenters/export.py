@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch
 
 from endpoints import downloads
 from endpoints.errors import NoModel
+from endpoints.filters import PredictionFilter
 from endpoints.models import AlgorithmVersion, Endpoint, Feedback, PredictionRequest
 from endpoints.services import overview, serving
+from endpoints.services.abtests import part_columns
 
 CHUNK = 500
 FACTS = (
     "prediction_id", "request_id", "row", "time", "version", "source", "protocol", "caller",
     "probability", "threshold", "prediction", "true_label", "correct", "latency_ms",
+    *part_columns.NAMES,
 )  # fmt: skip
 
 
@@ -43,18 +46,16 @@ def header(versions: dict[int, Answered]) -> list[str]:
     return [*FACTS, *columns]
 
 
-def lines(
-    log: QuerySet[PredictionRequest], versions: dict[int, Answered]
-) -> Iterator[list[object]]:
-    """Read the log in pieces, newest first; write no more than MOST_ROWS lines."""
+def lines(filtered: PredictionFilter, versions: dict[int, Answered]) -> Iterator[list[object]]:
+    """Read the log in pieces, newest first; look at no more than MOST_ROWS requests, write no more lines."""
     columns = header(versions)[len(FACTS) :]
-    newest = log.order_by("-id").prefetch_related(current_labels())
+    newest = filtered.qs.order_by("-id").prefetch_related(current_labels(), part_columns.RELATED)
     written = 0
     for entry in newest[: downloads.MOST_ROWS].iterator(chunk_size=CHUNK):
         version = versions.get(entry.version_id)
         if version is None:  # it has answered for the first time since
             continue
-        for row in range(min(entry.row_count, downloads.MOST_ROWS - written)):
+        for row in filtered.rows_of(entry)[: downloads.MOST_ROWS - written]:
             written += 1
             cells = dict(zip(version.columns, entry.inputs[row], strict=False))
             yield [*_facts(entry, row, version), *(cells.get(name) for name in columns)]
@@ -69,7 +70,7 @@ def _facts(entry: PredictionRequest, row: int, version: Answered) -> list[object
         f"{entry.pk}:{row}", entry.pk, row, entry.created_at.isoformat(), version.number,
         entry.source, entry.protocol, entry.caller, entry.probability_of(row), entry.threshold,
         entry.predictions[row], label.label if label else None, label.correct if label else None,
-        entry.latency_us / 1_000,
+        entry.latency_us / 1_000, *part_columns.values(entry, row),
     ]  # fmt: skip
 
 

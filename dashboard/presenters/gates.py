@@ -26,7 +26,7 @@ PLACES = {
     "calibration": ("version", "#probabilities", "Probabilities"),
     "drift": ("predictions", "", "Predictions"),
     "convergence": ("run", "#convergence", "Training"),
-    "abtest": ("versions", "#history", "History"),
+    "abtest": ("version", "#tests", "Tests"),
     "card": ("card", "", "Model card"),
     "second_person": ("versions", "#history", "History"),
 }

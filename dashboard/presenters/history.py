@@ -40,9 +40,16 @@ WORDS = {
     "create_alert_rule": "created",
     "change_alert_rule": "changed",
     "delete_alert_rule": "deleted",
-    "mute_alert_rule": "muted or told to tell again",
+    "mute_alert_rule": "muted",
+    "unmute_alert_rule": "no longer muted",
     "test_alert_rule": "tried out",
     "limit_key": "limited to another rate",
+    "create_abtest": "planned",
+    "change_abtest": "has another plan",
+    "start_abtest": "started",
+    "change_share": "has another share of traffic, in a new phase",
+    "stop_abtest": "stopped",
+    "delete_abtest": "deleted before it started",
     "delete_requests": "deleted, older than the log is kept",
 }
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
-
-from django.db.models import QuerySet
+from itertools import islice
 
 from dashboard.presenters import keyset
 from endpoints.filters import PredictionFilter
@@ -48,10 +46,12 @@ class Sample:
 def take(filtered: PredictionFilter) -> Sample:
     log, has_more = keyset.newest(filtered)
     sample = Sample(is_all=not has_more)
-    newest: QuerySet[Any, Any] = log.values_list("probabilities", flat=True)[: MOST_REQUESTS + 1]
-    for probabilities in newest.iterator(chunk_size=100):
+    if filtered.matcher is None:
+        log = log[: MOST_REQUESTS + 1]
+    for found in islice(filtered.matching(log, "probabilities"), MOST_REQUESTS + 1):
         if sample.requests == MOST_REQUESTS or sample.rows >= MOST_ROWS:
             sample.is_all = False
             break
-        sample.add(probabilities)
+        probabilities = found.columns["probabilities"]
+        sample.add([probabilities[row] for row in found.rows])
     return sample

@@ -31,6 +31,7 @@ def endpoint(request: HttpRequest, slug: str) -> HttpResponse:
         "endpoint": found,
         "rollback": lifecycle.rollback_target(found) if caller.may(Need.ROLL_BACK, found) else None,
         "paused": attention.PAUSED,
+        "test": found.abtests.running().select_related("control", "challenger").first(),
         "periods": PERIODS.values(),
         "events": history.told(found.events.all()[:EVENTS]),
         **versions_of(found),

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from dashboard.presenters import attention, checklist
 from dashboard.views.shell import caller_of, page
-from endpoints.models import AlgorithmVersion, Endpoint
+from endpoints.models import ABTest, AlgorithmVersion, Endpoint
 from endpoints.services import access, overview, traffic
 from endpoints.services.access import Need
 from endpoints.services.snapshots import snapshots
@@ -31,6 +31,7 @@ class EndpointRow:
     pulse: Pulse
     last_request_at: datetime | None
     has_problem: bool
+    test: ABTest | None
 
 
 @page
@@ -52,6 +53,8 @@ def home(request: HttpRequest) -> HttpResponse:
 def endpoint_rows(endpoints: Sequence[Endpoint], *, now: datetime) -> list[EndpointRow]:
     pulses = traffic.pulses(endpoints, now=now)
     versions = overview.live_versions(endpoints)
+    running = ABTest.objects.running().filter(endpoint__in=endpoints)
+    tests = {test.endpoint_id: test for test in running.select_related("challenger")}
     broken = {slug for slug, served in snapshots.all().items() if served.problem}
     return [
         EndpointRow(
@@ -64,6 +67,7 @@ def endpoint_rows(endpoints: Sequence[Endpoint], *, now: datetime) -> list[Endpo
             pulse=pulses[endpoint.pk],
             last_request_at=getattr(endpoint, "last_request_at", None),
             has_problem=endpoint.slug in broken,
+            test=tests.get(endpoint.pk),
         )
         for endpoint in endpoints
     ]

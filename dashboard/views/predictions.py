@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -13,24 +14,30 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 
 from dashboard.forms import LabelForm
-from dashboard.presenters import explanation, export, keyset, sample, snippets
+from dashboard.presenters import explanation, export, keyset, moments, sample, snippets
 from dashboard.views.shell import caller_of, page
 from endpoints import downloads
+from endpoints.cells_form import CellsForm
 from endpoints.errors import InvalidRequest, NoModel, NotFound
-from endpoints.filters import PROTOCOLS, PredictionFilter
+from endpoints.filters import PROTOCOLS, SOURCES, PredictionFilter
+from endpoints.matching import OF_A_FEATURE, Cells
 from endpoints.models import Endpoint, Feedback, PredictionRequest
-from endpoints.models.prediction import PredictionRequestQuerySet, Source
+from endpoints.models.abcount import ArmName
+from endpoints.models.abtest import TestState
+from endpoints.models.prediction import PredictionRequestQuerySet, Source, headline
 from endpoints.services import access, feedback, serving
 from endpoints.services.access import Caller, Need
 
 
 @dataclass(frozen=True)
 class LogRow:
-    """A logged request as the table shows it; `feedback` is the label of a request of one row."""
+    """A logged request as the table shows it; `feedback` is the label of a request of one row, `matching`
+    are the rows that the filter found in it, if it looks into them."""
 
     request: PredictionRequest
     feedback: Feedback | None
     labelled: int
+    matching: Sequence[int] = ()
 
     @property
     def latency_ms(self) -> float:
@@ -39,8 +46,9 @@ class LogRow:
 
 @page
 def predictions(request: HttpRequest, slug: str) -> HttpResponse:
-    endpoint = access.get_endpoint(caller=caller_of(request), slug=slug, need=Need.READ)
-    filtered = PredictionFilter(request.GET, endpoint=endpoint)
+    caller = caller_of(request)
+    endpoint = access.get_endpoint(caller=caller, slug=slug, need=Need.READ)
+    filtered = PredictionFilter(request.GET, endpoint=endpoint, caller=caller)
     listing = keyset.read(filtered, request.GET, load=_light)
     context = {
         "endpoint": endpoint,
@@ -48,19 +56,35 @@ def predictions(request: HttpRequest, slug: str) -> HttpResponse:
         "is_filtered": any(request.GET.get(name) for name in filtered.form.fields),
         "page": listing,
         "page_size": keyset.PAGE_SIZE,
-        "rows": [log_row(entry) for entry in listing.rows],
+        "rows": [log_row(entry, listing.matching.get(entry.pk, ())) for entry in listing.rows],
         "sample": sample.take(filtered),
         "numbers": endpoint.versions.values_list("number", flat=True).order_by("-number"),
-        "sources": Source.choices,
+        "sources": SOURCES,
+        "since": moments.field_of(filtered, "since"),
+        "until": moments.field_of(filtered, "until"),
+        **_cells(request, caller, endpoint),
         "protocols": PROTOCOLS,
+        "tests": endpoint.abtests.exclude(state=TestState.DRAFT),
+        "arms": ArmName.choices,
+        "is_of_test": any(request.GET.get(name) for name in ("abtest", "arm", "unit")),
         "query": request.GET.urlencode(),
     }
     return render(request, "dashboard/endpoint/predictions.html", context)
 
 
+def _cells(request: HttpRequest, caller: Caller, endpoint: Endpoint) -> dict[str, Any]:
+    """Return what rows may be looked for, and whether any are."""
+    sees_inputs = caller.may(Need.VIEW_INPUTS, endpoint)
+    return {
+        "cells": [cells for cells in Cells.choices if sees_inputs or cells[0] not in OF_A_FEATURE],
+        "may_look_into": sees_inputs,
+        "is_matching": any(request.GET.get(name) for name in CellsForm.base_fields),
+    }
+
+
 def _light(log: PredictionRequestQuerySet) -> PredictionRequestQuerySet:
     """What the table shows of a request is but a part of it."""
-    light = log.defer("inputs", "imputed", "predictions", "probabilities")
+    light = log.defer("inputs", "imputed", "predictions", "probabilities", "shadow")
     # A join would have PostgreSQL sort the whole log.
     return light.prefetch_related("version", export.current_labels())
 
@@ -70,7 +94,8 @@ def download(request: HttpRequest, slug: str) -> StreamingHttpResponse:
     caller = caller_of(request)
     endpoint = access.get_endpoint(caller=caller, slug=slug, need=Need.READ)
     versions = export.answered(endpoint, with_inputs=caller.may(Need.VIEW_INPUTS, endpoint))
-    lines = export.lines(PredictionFilter(request.GET, endpoint=endpoint).qs, versions)
+    filtered = PredictionFilter(request.GET, endpoint=endpoint, caller=caller)
+    lines = export.lines(filtered, versions)
     return downloads.answer(export.header(versions), lines, name=f"{endpoint.slug}-predictions")
 
 
@@ -99,21 +124,22 @@ def prediction(request: HttpRequest, slug: str, request_id: UUID) -> HttpRespons
         "raw": _raw(found, with_inputs=sees_inputs),
         **_explained(found, row),
     }
+    context["shadow"] = _shadow(found, row, context.get("classes", ()))
     return render(request, "dashboard/endpoint/prediction.html", context)
 
 
 def find_prediction(endpoint: Endpoint, request_id: UUID) -> PredictionRequest:
-    related = ("endpoint", "version", "version__endpoint", "version__run")
+    related = ("endpoint", "version__endpoint", "version__run", "arm__phase__test")
     found = endpoint.requests.select_related(*related).filter(pk=request_id).first()
     if found is None:
         raise NotFound(f"{endpoint.name} has no prediction {request_id}. It may have been removed.")
     return found
 
 
-def log_row(entry: PredictionRequest) -> LogRow:
+def log_row(entry: PredictionRequest, matching: Sequence[int] = ()) -> LogRow:
     labels: list[Feedback] = entry.current_labels  # type: ignore[attr-defined]
     only = labels[0] if labels and entry.row_count == 1 else None
-    return LogRow(entry, only, len(labels))
+    return LogRow(entry, only, len(labels), matching)
 
 
 def may_see_inputs(caller: Caller, found: PredictionRequest) -> bool:
@@ -170,6 +196,19 @@ def _explained(found: PredictionRequest, row: int) -> dict[str, Any]:
     }
 
 
+def _shadow(found: PredictionRequest, row: int, classes: Sequence[str]) -> dict[str, Any] | None:
+    """Return what the challenger of a shadow test says of the row; its classes are those of the control."""
+    if not found.shadow:
+        return None
+    predicted = found.shadow["predictions"][row]
+    return {
+        "version": found.shadow["version"],
+        "label": classes[predicted] if classes else predicted,
+        "probability": headline(found.shadow["probabilities"][row]),
+        "agrees": predicted == found.predictions[row],
+    }
+
+
 def _raw(found: PredictionRequest, *, with_inputs: bool) -> str:
     facts: dict[str, Any] = {
         "request_id": str(found.pk),
@@ -181,6 +220,9 @@ def _raw(found: PredictionRequest, *, with_inputs: bool) -> str:
         "caller": found.caller,
         "correlation_id": found.correlation_id,
         "traceparent": found.traceparent,
+        "unit_id": found.unit,
+        "arm": found.arm.name if found.arm is not None else None,
+        "shadow": found.shadow or None,
         "threshold": found.threshold,
         "latency_us": found.latency_us,
         "probabilities": found.probabilities,

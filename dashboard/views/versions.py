@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from dashboard.presenters import analysis, claims, comparison, history, model, review
-from dashboard.views import timeline
+from dashboard.views import abtests, timeline
 from dashboard.views.shell import caller_of, page
 from endpoints.errors import NotFound
 from endpoints.models import AlgorithmVersion, Endpoint, Status
@@ -66,6 +66,7 @@ def version(request: HttpRequest, slug: str, number: int) -> HttpResponse:
         "changes": told,
         "overrides": [entry for entry in told if entry.overruled],
         "requests": found.promotion_requests.all(),
+        **abtests.of_version(found, caller),
         "lineage": past.lineage(found),
         "params": comparison.param_rows(found.run.params.all()),
         **model.parts(found.run, loaded),

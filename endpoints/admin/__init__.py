@@ -3,6 +3,7 @@
 from django.contrib import admin
 
 from endpoints.admin import (
+    abtests,
     alerts,
     endpoints,
     history,
@@ -15,6 +16,7 @@ from endpoints.admin import (
 )
 
 __all__ = [
+    "abtests",
     "alerts",
     "endpoints",
     "history",

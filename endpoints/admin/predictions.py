@@ -21,11 +21,12 @@ from endpoints.admin.base import BoundedPaginator, KnownEndpointsFilter, ReadOnl
 from endpoints.errors import Conflict, DomainError
 from endpoints.models import AlgorithmVersion, Feedback, PredictionRequest
 from endpoints.services import access, feedback, overview
+from endpoints.services.abtests import part_columns
 from endpoints.services.access import Caller, Need
 
 FACTS = (
     "prediction_id", "request_id", "endpoint", "version", "row", "time", "source", "protocol",
-    "caller", "probability", "threshold", "prediction", "latency_ms",
+    "caller", "probability", "threshold", "prediction", "latency_ms", *part_columns.NAMES,
 )  # fmt: skip
 
 
@@ -59,7 +60,9 @@ def chosen_endpoint(request: HttpRequest) -> dict[str, Any]:
 
 def log() -> QuerySet[PredictionRequest]:
     """A join would have PostgreSQL sort the whole log."""
-    return PredictionRequest.objects.prefetch_related("endpoint", "version__endpoint")
+    return PredictionRequest.objects.prefetch_related(
+        "endpoint", "version__endpoint", part_columns.RELATED
+    )
 
 
 class LogList(ChangeList):
@@ -143,7 +146,8 @@ def scored_rows(chosen: QuerySet[PredictionRequest]) -> Iterator[list[object]]:
             f"{entry.pk}:{row}", entry.pk, entry.endpoint.slug, entry.version.number, row,
             entry.created_at.isoformat(), entry.source, entry.protocol, entry.caller,
             entry.probability_of(row), entry.threshold, entry.predictions[row],
-            entry.latency_us / 1_000, json.dumps(entry.inputs[row], ensure_ascii=False),
+            entry.latency_us / 1_000, *part_columns.values(entry, row),
+            json.dumps(entry.inputs[row], ensure_ascii=False),
         ]
         for entry in chosen.iterator(chunk_size=500)
         for row in range(entry.row_count)

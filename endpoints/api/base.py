@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 from endpoints.api import query
 from endpoints.api.auth import caller_of
 from endpoints.api.fields import Field, read_object
+from endpoints.api.finite import refuse_not_finite
 from endpoints.api.operations import IDEMPOTENT, Operations
 from endpoints.bodies import parse_json, read_body
 from endpoints.errors import InvalidRequest
@@ -58,6 +59,7 @@ class JsonView(APIView):
         body = read_body(self.request._request)
         if not body and not any(field.required for field in fields):
             return {}
+        refuse_not_finite(body, fields)
         return read_object(parse_json(body), fields)
 
     def submission(self) -> str:

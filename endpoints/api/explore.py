@@ -13,6 +13,7 @@ from endpoints.api.base import JsonView
 from endpoints.api.operations import Operation, Operations
 from endpoints.api.permissions import EndpointDecides
 from endpoints.api.predict import Predict
+from endpoints.units import HEADER
 
 SVG = "image/svg+xml"
 
@@ -68,7 +69,8 @@ class Explain(Predict):
             summary="Predict and explain",
             about="It is a prediction as any other, logged alike, with what each column adds to the score.",
             needs="scope predict, unless the endpoint is public",
-            parameters=("status", "version"),
+            parameters=("status", "unit_id", "version"),
+            headers=(HEADER,),
             body="Rows",
             answers={200: "Prediction"},
             errors=(413, 415, 422, 429, 503),

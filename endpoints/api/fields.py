@@ -214,7 +214,9 @@ class Number(Field):
 
     @property
     def wanted(self) -> str:
-        return f"a number from {self.least:g} to {self.most:,g}"
+        return (
+            f"a number from {self.least:g} to {self.most:,g}{' or null' if self.nullable else ''}"
+        )
 
     @property
     def shape(self) -> dict[str, Any]:

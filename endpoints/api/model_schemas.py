@@ -107,7 +107,8 @@ def _rows() -> Schema:
         "minItems": 1,
         "maxItems": settings.RAISIN_MAX_ROWS,
     }
-    return {"anyOf": [ref("Row"), closed({"rows": many})]}
+    unit = {"type": "string", "pattern": "^[!-~]{1,128}$", "description": "Who it is for."}
+    return {"anyOf": [ref("Row"), closed({"rows": many, "unit_id": unit}, "unit_id")]}
 
 
 def _either(columns: dict[str, Schema], *, shared: Mapping[str, Schema] | None = None) -> Schema:
@@ -119,11 +120,13 @@ def _either(columns: dict[str, Schema], *, shared: Mapping[str, Schema] | None =
         "version": {"type": "integer", "minimum": 1},
         "threshold": {"type": ["number", "null"]},
         "converged": {"type": "boolean"},
+        "abtest": {"type": "integer", "description": "The split test that the request is part of."},
+        "arm": {"enum": ["control", "challenger"]},
         **(shared or {}),
     }
     many = {PLURALS.get(name, name): listed(schema) for name, schema in columns.items()}
     return {
-        "anyOf": [closed(common | columns, "imputed"), closed(common | many, "imputed")],
+        "anyOf": [closed(common | form, "imputed", "abtest", "arm") for form in (columns, many)],
         "description": "One row is answered in the singular, several in the plural.",
     }
 

@@ -1,6 +1,6 @@
 """The resources that clients of the classic small model service know, read-only; new clients need none of them.
 
-`endpoints` is the native list. What such a service keeps as text is text here too.
+`endpoints` and `abtests` are the native lists. What such a service keeps as text is text here too.
 """
 
 from __future__ import annotations
@@ -9,19 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import (
-    Case,
-    CharField,
-    DateTimeField,
-    F,
-    IntegerField,
-    OuterRef,
-    Prefetch,
-    Q,
-    QuerySet,
-    Subquery,
-    When,
-)
+from django.db.models import CharField, OuterRef, Prefetch, QuerySet, Subquery
 from rest_framework.generics import RetrieveAPIView
 
 from endpoints.api import older_serializers as serializers
@@ -29,7 +17,7 @@ from endpoints.api.base import JsonListView, JsonView
 from endpoints.api.operations import PAGED, Operation, Operations
 from endpoints.api.pagination import NewestFirst, NewestOfLog
 from endpoints.errors import NotFound
-from endpoints.models import AlgorithmVersion, Feedback, PredictionRequest, Status, StatusChange
+from endpoints.models import AlgorithmVersion, Feedback, PredictionRequest, StatusChange
 from endpoints.models.endpoint import EndpointQuerySet
 from endpoints.services import access
 
@@ -62,38 +50,12 @@ def requests(visible: EndpointQuerySet) -> QuerySet[PredictionRequest]:
     labels = Prefetch("feedback", queryset=Feedback.objects.filter(current=True), to_attr="labels")
     logged = PredictionRequest.objects.filter(endpoint__in=visible)
     # A join would have PostgreSQL sort the whole log.
-    return logged.prefetch_related("endpoint", "version__endpoint", labels)
-
-
-def tests(visible: EndpointQuerySet) -> QuerySet[StatusChange]:
-    """A test began with `start_test` and ended with whatever took its version out of it."""
-    endings = StatusChange.objects.filter(
-        version=OuterRef("version"), from_status=Status.AB_TESTING, id__gt=OuterRef("id")
-    ).order_by("id")
-    started = StatusChange.objects.filter(version__endpoint__in=visible, verb="start_test")
-    return started.select_related("version__endpoint").annotate(
-        ended_at=Subquery(endings.values("at")[:1], output_field=DateTimeField()),
-        ended_by=Subquery(endings.values("verb")[:1], output_field=CharField()),
-        summary=Subquery(endings.values("reason")[:1], output_field=CharField()),
-        rival=_rival(),
-    )
-
-
-def _rival() -> Subquery:
-    """The version that was in production when the test began; null where the last one had left."""
-    touches_production = Q(to_status=Status.PRODUCTION) | Q(from_status=Status.PRODUCTION)
-    before = StatusChange.objects.filter(
-        version__endpoint=OuterRef("version__endpoint"), id__lt=OuterRef("id")
-    )
-    arrived = Case(When(to_status=Status.PRODUCTION, then=F("version_id")))
-    newest = before.filter(touches_production).order_by("-id").annotate(arrived=arrived)
-    return Subquery(newest.values("arrived")[:1], output_field=IntegerField())
+    return logged.prefetch_related("endpoint", "version__endpoint", "arm__phase", labels)
 
 
 ALGORITHMS = Kind("version", serializers.AlgorithmSerializer, algorithms)
 STATUSES = Kind("status change", serializers.StatusSerializer, statuses, ("-at", "-id"))
 REQUESTS = Kind("logged prediction", serializers.RequestSerializer, requests, ("-id",), NewestOfLog)
-TESTS = Kind("A/B test", serializers.TestSerializer, tests, ("-at", "-id"))
 
 
 class Older(JsonView):

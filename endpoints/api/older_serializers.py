@@ -51,35 +51,20 @@ class RequestSerializer(serializers.BaseSerializer[PredictionRequest]):
 
     def to_representation(self, instance: Any) -> dict[str, Any]:
         classes, names = _classes_and_names(instance)
-        labels = [classes[number] if classes else str(number) for number in instance.predictions]
+        labels = _labels(instance.predictions, classes)
         may_see = self.context["caller"].may(Need.VIEW_INPUTS, instance.endpoint)
         return {
             "id": str(instance.pk),
             "input_data": _text(_rows(instance, names)) if may_see else None,
-            "full_response": _text(_answers(instance, labels)),
+            "full_response": _text(_answers(labels, instance.probabilities)),
             "response": labels[0] if instance.row_count == 1 else json.dumps(labels),
             "feedback": _feedback(instance),
             "created_at": moment_json(instance.created_at),
             "parent_mlalgorithm": instance.version_id,
-        }
-
-
-class TestSerializer(serializers.BaseSerializer[StatusChange]):
-    schema = "ABTest"
-
-    def to_representation(self, instance: Any) -> dict[str, Any]:
-        ended = {"promote": "won and was promoted", "stop_test": "was stopped"}
-        outcome = ended.get(instance.ended_by or "", "")
-        label = instance.version.label
-        return {
-            "id": instance.pk,
-            "title": f"{instance.version.endpoint.slug}: {label} beside production",
-            "created_by": instance.actor_name,
-            "created_at": moment_json(instance.at),
-            "ended_at": moment_json(instance.ended_at),
-            "summary": f"{label} {outcome}. {instance.summary}".strip() if outcome else "",
-            "parent_mlalgorithm_1": instance.version_id,
-            "parent_mlalgorithm_2": instance.rival,
+            "parent_abtest": instance.arm.phase.test_id if instance.arm is not None else None,
+            "arm": instance.arm.name if instance.arm is not None else None,
+            "unit_id": instance.unit,
+            "shadow_response": _shadow(instance.shadow, classes),
         }
 
 
@@ -97,11 +82,22 @@ def _rows(request: PredictionRequest, names: tuple[str, ...]) -> list[Any]:
     return [dict(zip(names, row, strict=True)) for row in rows] if names else rows
 
 
-def _answers(request: PredictionRequest, labels: list[str]) -> list[Any]:
+def _labels(predictions: list[int], classes: tuple[str, ...]) -> list[str]:
+    return [classes[number] if classes else str(number) for number in predictions]
+
+
+def _answers(labels: list[str], probabilities: list[Any]) -> list[Any]:
     return [
         {"label": label, "probability": probability, "status": "OK"}
-        for label, probability in zip(labels, request.probabilities, strict=True)
+        for label, probability in zip(labels, probabilities, strict=True)
     ]
+
+
+def _shadow(said: dict[str, Any], classes: tuple[str, ...]) -> str | None:
+    """Return what the challenger of a shadow test says; the classes of both arms are the same."""
+    if not said:
+        return None
+    return _text(_answers(_labels(said["predictions"], classes), said["probabilities"]))
 
 
 def _feedback(request: Any) -> str | None:

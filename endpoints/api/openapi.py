@@ -12,6 +12,8 @@ from typing import Any
 from django.urls import URLPattern
 
 from endpoints.api import older, query
+from endpoints.api.abtest_schemas import ABTESTS
+from endpoints.api.abtests import FORMATS
 from endpoints.api.changes import AT, OUTCOMES
 from endpoints.api.document import YAML
 from endpoints.api.evidence import ZIP
@@ -26,7 +28,9 @@ from endpoints.api.urls import urlpatterns
 from endpoints.api.versions import NAME, NOTE
 from endpoints.filters import SOLVERS
 from endpoints.models import Alert
+from endpoints.models.abtest import TestState
 from endpoints.models.run import RunState
+from endpoints.units import HEADER
 from mlcore.version import __version__
 
 JSON, CSV = "application/json", "text/csv"
@@ -53,6 +57,11 @@ IN_PATH: Mapping[str, Schema] = {
     "request_id": {"type": "string", "pattern": "^[-0-9a-fA-F]{32,36}(:[0-9]{1,9})?$"},
     "prefix": {"type": "string", "pattern": "^[-a-zA-Z0-9_]+$", "minLength": 1},
 }
+UNIT: Schema = {
+    "type": "string",
+    "pattern": "^[!-~]{1,128}$",
+    "description": "Who the request is for, such as a user; see docs/api.md.",
+}
 FLAG: Schema = {"type": "string", "enum": sorted(query.FLAGS)}
 IN_QUERY: dict[str, Schema] = {
     "cursor": {"type": "string", "description": "From a list's `next` or `previous`."},
@@ -63,8 +72,10 @@ IN_QUERY: dict[str, Schema] = {
     "note": NOTE.schema,
     "explain": FLAG,
     "feature": {"type": "string", "description": "The name of a feature."},
+    "format": {"type": "string", "enum": list(FORMATS), "default": FORMATS[0]},
     "series": FLAG,
     "status": {"type": "string", "enum": list(query.ANSWERING)},
+    "unit_id": UNIT,
     "version": {"type": "string", "pattern": "^v?[0-9]{1,9}$"},
     "window": WINDOW,
     "q": {"type": "string", "description": "Text in a name, or the start of an id."},
@@ -76,7 +87,11 @@ IN_QUERY_OF: Mapping[str, dict[str, Schema]] = {
     "alerts": {
         "state": {"type": "string", "enum": Alert.State.values},
         "endpoint": SLUG | {"description": "The slug of an endpoint."},
-    }
+    },
+    "abtests": {
+        "state": {"type": "string", "enum": TestState.values},
+        "endpoint": SLUG | {"description": "The slug of an endpoint."},
+    },
 }
 """By the name of a route: parameters that mean something else there."""
 TAGS = {
@@ -84,10 +99,12 @@ TAGS = {
     "<slug:slug>": "predictions",
     "requests": "predictions",
     "feedback": "predictions",
+    "stop_ab_test": "older clients",
     "openapi.yaml": "this document",
 }
 IN_HEADER: Mapping[str, Schema] = {
     IDEMPOTENT: {"type": "string", "pattern": "^[!-~]{1,64}$"},
+    HEADER: UNIT,
 }
 ABOUT = (
     "Train, promote, serve: everything that the pages do. Routes end without a slash; bodies and answers are "
@@ -123,7 +140,7 @@ def document() -> dict[str, Any]:
         "servers": [{"url": "/api/v1"}],
         "paths": dict(map(_path, urlpatterns)),
         "components": {
-            "schemas": {**SCHEMAS, **PERFORMANCE, **MONITORING, **_pages()},
+            "schemas": {**SCHEMAS, **PERFORMANCE, **MONITORING, **ABTESTS, **_pages()},
             "responses": {f"Problem{status}": _problem(status) for status in CODES},
             "securitySchemes": SECURITY,
         },
@@ -228,7 +245,10 @@ def _answer(status: int, name: str) -> dict[str, Any]:
         return {"description": about, "content": {ZIP: {"schema": schema}}}
     if name in (SVG, YAML):
         return {"description": about, "content": {name: {"schema": {"type": "string"}}}}
-    return {"description": about, "content": {JSON: {"schema": ref(_schema_name(name))}}}
+    content: dict[str, Any] = {JSON: {"schema": ref(_schema_name(name))}}
+    if name == "ABTestExport":
+        content[CSV] = {"schema": {}}
+    return {"description": about, "content": content}
 
 
 def _schema_name(name: str) -> str:

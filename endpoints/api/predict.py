@@ -16,9 +16,10 @@ from endpoints.api.operations import Operation, Operations
 from endpoints.api.parsers import json_body
 from endpoints.api.permissions import EndpointDecides
 from endpoints.models.prediction import Protocol
-from endpoints.rows import rows_of
+from endpoints.rows import part_unit, rows_of
 from endpoints.services import serving
 from endpoints.services.serving import Answer, Question
+from endpoints.units import HEADER, NAME, unit_of
 
 
 class Predict(JsonView):
@@ -28,7 +29,8 @@ class Predict(JsonView):
             summary="Predict",
             about="One row is answered in the singular, several in the plural.",
             needs="scope predict, unless the endpoint is public",
-            parameters=("explain", "status", "version"),
+            parameters=("explain", "status", "unit_id", "version"),
+            headers=(HEADER,),
             body="Rows",
             answers={200: "Prediction"},
             errors=(413, 415, 422, 429, 503),
@@ -45,12 +47,14 @@ class Predict(JsonView):
         given = request.query_params
         caller = self.caller
         serving.admitted(slug, caller=caller)
+        body, unit = part_unit(json_body(request))
         question = Question(
             slug=slug,
             caller=caller,
-            rows=rows_of(json_body(request)),
+            rows=rows_of(body),
             status=query.status(given["status"]) if "status" in given else None,
             version=query.version_number(given["version"]) if "version" in given else None,
+            unit=unit_of(request._request, given.get(NAME), unit),
         )
         return serving.predict(question, clock=timezone.now)
 

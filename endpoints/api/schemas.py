@@ -132,6 +132,8 @@ PREDICTION: Schema = {
         "version": COUNT,
         "threshold": nullable(NUMBER),
         "converged": FLAG,
+        "abtest": COUNT,
+        "arm": {"type": "string", "enum": ["control", "challenger"]},
         "prediction": COUNT,
         "predictions": listed(COUNT),
         "label": TEXT,
@@ -262,6 +264,7 @@ SCHEMAS: dict[str, Schema] = {
         pending_at=MOMENT,
         fired_at=nullable(MOMENT),
         resolved_at=nullable(MOMENT),
+        resolved_reason=TEXT,
         told_at=nullable(MOMENT),
         acknowledged_at=nullable(MOMENT),
         acknowledged_by=TEXT,
@@ -280,7 +283,8 @@ SCHEMAS: dict[str, Schema] = {
     "Rows": {
         "type": "object",
         "minProperties": 1,
-        "description": "One row by column, or the key `rows` or `features` with one row or a list of rows.",
+        "description": "One row by column, or the key `rows` or `features` with one row or a list of rows; "
+        "beside it `unit_id` may stand.",
     },
     "Prediction": PREDICTION,
     "OpenApi": {
@@ -382,15 +386,9 @@ SCHEMAS: dict[str, Schema] = {
         feedback=nullable(TEXT),
         created_at=MOMENT,
         parent_mlalgorithm=COUNT,
-    ),
-    "ABTest": record(
-        id=COUNT,
-        title=TEXT,
-        created_by=TEXT,
-        created_at=MOMENT,
-        ended_at=nullable(MOMENT),
-        summary=TEXT,
-        parent_mlalgorithm_1=COUNT,
-        parent_mlalgorithm_2=nullable(COUNT),
+        parent_abtest=nullable(COUNT),
+        arm=nullable({"type": "string", "enum": ["control", "challenger"]}),
+        unit_id=TEXT,
+        shadow_response=nullable(TEXT),
     ),
 }

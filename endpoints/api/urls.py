@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 
 from endpoints.api import (
+    abtests,
     alert_rules,
     alerts,
     changes,
@@ -81,7 +82,13 @@ urlpatterns = [
     *older_paths("mlalgorithm", "int", older.ALGORITHMS),
     *older_paths("mlalgorithmstatus", "int", older.STATUSES),
     *older_paths("mlrequest", "uuid", older.REQUESTS),
-    *older_paths("abtest", "int", older.TESTS),
+    path("abtests", abtests.TestList.as_view(), name="abtests"),
+    path("abtests/<int:pk>", abtests.TestDetail.as_view(), name="abtest"),
+    path("abtests/<int:pk>/start", abtests.StartTest.as_view(), name="abtest_start"),
+    path("abtests/<int:pk>/share", abtests.ShareTest.as_view(), name="abtest_share"),
+    path("abtests/<int:pk>/stop", abtests.StopTest.as_view(), name="abtest_stop"),
+    path("abtests/<int:pk>/export", abtests.ExportTest.as_view(), name="abtest_export"),
+    path("stop_ab_test/<int:pk>", abtests.StopForOlderClients.as_view(), name="stop_ab_test"),
     path("<slug:slug>/predict", Predict.as_view(), name="predict"),
     path("<slug:slug>/explain", Explain.as_view(), name="explain"),
     path("<slug:slug>/monitor", monitoring.MonitorRows.as_view(), name="monitor_rows"),

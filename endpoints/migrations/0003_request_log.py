@@ -28,7 +28,10 @@ REQUESTS = """
     threshold {real} NULL,
     latency_us integer NOT NULL,
     probability {real} NULL,
-    label varchar(200) NOT NULL
+    label varchar(200) NOT NULL,
+    arm_id bigint NULL,
+    unit varchar(128) NOT NULL,
+    shadow text NOT NULL
 """
 ROLL_UPS = """
     endpoint_id bigint NOT NULL,
@@ -45,6 +48,22 @@ ROLL_UPS = """
     refusals text NOT NULL,
     PRIMARY KEY (endpoint_id, seconds, start, number, writer)
 """
+ARM_TRAFFIC = """
+    arm_id bigint NOT NULL,
+    writer varchar(16) NOT NULL,
+    requests bigint NOT NULL,
+    rows bigint NOT NULL,
+    units bigint NOT NULL,
+    errors bigint NOT NULL,
+    agreed bigint NOT NULL,
+    latencies text NOT NULL,
+    PRIMARY KEY (arm_id, writer)
+"""
+ARM_UNITS = """
+    arm_id bigint NOT NULL,
+    unit varchar(128) NOT NULL,
+    PRIMARY KEY (arm_id, unit)
+"""
 SQLITE = {"moment": "datetime", "real": "real"}
 POSTGRESQL = {"moment": "timestamp with time zone", "real": "double precision"}
 
@@ -57,6 +76,8 @@ IN_SQLITE = (
     ON endpoints_predictionrequest (version_id, id)""",
     f"""CREATE TABLE IF NOT EXISTS log.endpoints_rollup (
     {ROLL_UPS.format(**SQLITE)}) WITHOUT ROWID""",
+    f"CREATE TABLE IF NOT EXISTS log.endpoints_abtraffic ({ARM_TRAFFIC}) WITHOUT ROWID",
+    f"CREATE TABLE IF NOT EXISTS log.endpoints_abunit ({ARM_UNITS}) WITHOUT ROWID",
 )
 IN_POSTGRESQL = (
     f"""CREATE TABLE IF NOT EXISTS endpoints_predictionrequest (
@@ -66,6 +87,8 @@ IN_POSTGRESQL = (
     """CREATE INDEX IF NOT EXISTS request_by_version
     ON endpoints_predictionrequest (version_id, id)""",
     f"CREATE TABLE IF NOT EXISTS endpoints_rollup ({ROLL_UPS.format(**POSTGRESQL)})",
+    f"CREATE TABLE IF NOT EXISTS endpoints_abtraffic ({ARM_TRAFFIC})",
+    f"CREATE TABLE IF NOT EXISTS endpoints_abunit ({ARM_UNITS})",
 )
 
 

@@ -1,5 +1,7 @@
 """The tables, one aggregate a file; they know nothing of services, REST or pages."""
 
+from endpoints.models.abcount import ABArm, ABLook, ABPhase, ABTraffic, LabelledUnit
+from endpoints.models.abtest import ABTest
 from endpoints.models.alert import Alert, AlertRule, EmailDelivery
 from endpoints.models.endpoint import ApiKey, Endpoint
 from endpoints.models.event import Event
@@ -24,6 +26,11 @@ from endpoints.models.version import (
 from endpoints.models.webhook import Webhook, WebhookDelivery
 
 __all__ = [
+    "ABArm",
+    "ABLook",
+    "ABPhase",
+    "ABTest",
+    "ABTraffic",
     "Alert",
     "AlertRule",
     "AlgorithmVersion",
@@ -38,6 +45,7 @@ __all__ = [
     "FeatureDrift",
     "Feedback",
     "LabelCount",
+    "LabelledUnit",
     "Membership",
     "Metric",
     "Monitor",

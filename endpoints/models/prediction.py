@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import models
 
 from endpoints import request_ids
+from endpoints.models.abcount import ABArm
 from endpoints.models.endpoint import Endpoint
 from endpoints.models.packed import PackedField
 from endpoints.models.version import AlgorithmVersion
@@ -87,6 +88,21 @@ class PredictionRequest(models.Model):
     latency_us = models.PositiveIntegerField()
     probability = models.FloatField(null=True, help_text="Of a request of one row, for filters.")
     label = models.CharField(max_length=200, blank=True, help_text="Of a request of one row.")
+    arm = models.ForeignKey(
+        ABArm,
+        null=True,
+        on_delete=models.DO_NOTHING,
+        related_name="requests_answered",
+        db_constraint=False,
+        help_text="Of the A/B test that the request was part of.",
+    )
+    unit = models.CharField(
+        max_length=128, blank=True, help_text="Who asked, as the caller named it, such as a user."
+    )
+    shadow = PackedField(
+        default=dict,
+        help_text="What the challenger of a shadow test says: version, predictions, probabilities.",
+    )
 
     objects = PredictionRequestQuerySet.as_manager()
 

@@ -29,11 +29,19 @@ class MalformedRows(InvalidRows):
 
 
 def ask(
-    slug: str, rows: Rows, *, caller: Caller, protocol: str, version: int | None = None
+    slug: str,
+    rows: Rows,
+    *,
+    caller: Caller,
+    protocol: str,
+    unit: str,
+    version: int | None = None,
 ) -> Answer:
     """Answer and log; raises what `serving.predict` raises, and TooLarge."""
     refuse_too_many(len(rows))
-    question = Question(slug=slug, rows=rows, caller=caller, version=version, protocol=protocol)
+    question = Question(
+        slug=slug, rows=rows, caller=caller, version=version, protocol=protocol, unit=unit
+    )
     return serving.predict(question, clock=timezone.now)
 
 

@@ -24,6 +24,7 @@ from endpoints.services import error_detail, serving
 from endpoints.services.access import Caller, Need
 from endpoints.services.serving import Answer
 from endpoints.services.snapshots import Served
+from endpoints.units import unit_of
 from mlcore.errors import SchemaError, listed, shown
 from mlcore.version import __version__
 
@@ -55,7 +56,8 @@ def invocations(request: HttpRequest, caller: Caller, slug: str) -> dict[str, An
     body = read_body(request)
     kind = body_type(request.META.get("CONTENT_TYPE", ""), body)
     rows, method = _csv(body, kind, served) if kind.format == "csv" else _json(body)
-    answer = answering.ask(slug, rows, caller=caller, protocol=Protocol.MLFLOW)
+    unit = unit_of(request)
+    answer = answering.ask(slug, rows, caller=caller, protocol=Protocol.MLFLOW, unit=unit)
     return {"predictions": _predictions(answer, method), **answering.about(answer)}
 
 

@@ -27,6 +27,7 @@ from endpoints.services import access, serving
 from endpoints.services.access import Caller, Need
 from endpoints.services.serving import Question
 from endpoints.services.snapshots import Served
+from endpoints.units import unit_of
 from mlcore.version import __version__
 
 EXTENSIONS = ("binary_tensor_data", "model_repository")
@@ -51,6 +52,7 @@ def infer(
         caller=caller,
         version=version_number(version),
         protocol=Protocol.OPEN_INFERENCE,
+        unit=unit_of(request),
     )
     answer = serving.predict(question, clock=timezone.now)
     response = _message(*write_answer(answer, inference))

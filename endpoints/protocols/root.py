@@ -20,13 +20,14 @@ from endpoints.models.prediction import Protocol
 from endpoints.protocols import answering
 from endpoints.protocols.versions import version_number
 from endpoints.protocols.view import prediction, protocol
-from endpoints.rows import rows_of
+from endpoints.rows import part_unit, rows_of
 from endpoints.services import serving
 from endpoints.services.access import Caller, Need
+from endpoints.units import NAME, unit_of
 
 PROBE = Caller(system="probe")
 """Whoever runs the process may know whether its one endpoint answers; a probe has no key."""
-WORDS = MappingProxyType({"drift": "shift", "possible": "watch"})
+WORDS = MappingProxyType({"drift": "shift", "possible": "watch", "no_drift": "stable"})
 
 
 def at_root(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -45,9 +46,10 @@ def at_root(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
 def predict(request: HttpRequest, caller: Caller, slug: str) -> dict[str, Any]:
     """Answer in the native form."""
     serving.admitted(slug, caller=caller)
-    answering.parameters(request)
-    rows = rows_of(parse_json(read_body(request)))
-    answer = answering.ask(slug, rows, caller=caller, protocol=Protocol.ROOT)
+    given = answering.parameters(request, NAME)
+    body, beside = part_unit(parse_json(read_body(request)))
+    unit = unit_of(request, given.get(NAME), beside)
+    answer = answering.ask(slug, rows_of(body), caller=caller, protocol=Protocol.ROOT, unit=unit)
     return native.answered(answer)
 
 
@@ -56,7 +58,7 @@ def monitor(request: HttpRequest, caller: Caller, slug: str) -> dict[str, Any]:
     """Hold the rows against the training, column by column; they are no predictions and not logged."""
     served = serving.admitted(slug, caller=caller)
     answering.parameters(request)
-    found = monitoring.given(served, read_body(request), None)
+    found = monitoring.given(served, read_body(request), None, caller=caller)
     features = [feature | _in_other_words(feature) for feature in found["features"]]
     return found | {"drift": found["drift_flag"], "features": features}
 
@@ -87,5 +89,5 @@ def _in_other_words(feature: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "psi": next(indices, None),
         "p_value": feature["p_adjusted"],
-        "verdict": WORDS.get(feature["verdict"], "stable"),
+        "verdict": WORDS.get(feature["verdict"], feature["verdict"]),
     }

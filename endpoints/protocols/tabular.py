@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, cast
 
-from endpoints.csv_rows import refuse_misfits
+from endpoints.csv_rows import MOST_COLUMNS, refuse_misfits
 from endpoints.errors import InvalidRequest, TooLarge
 from endpoints.rows import refuse_too_many
 from mlcore.errors import cut, did_you_mean, listed
 
-MOST_COLUMNS = 5_000
 Rows = Sequence[Mapping[str, object] | Sequence[object]]
 
 

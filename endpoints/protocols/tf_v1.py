@@ -19,6 +19,7 @@ from endpoints.protocols.view import prediction, protocol
 from endpoints.services import serving
 from endpoints.services.access import Caller, Need
 from endpoints.services.serving import Answer
+from endpoints.units import unit_of
 from mlcore.errors import shown
 
 ANSWER_TO = {"instances": "predictions", "inputs": "outputs"}
@@ -61,5 +62,12 @@ def _ask(request: HttpRequest, caller: Caller, slug: str, version: str) -> tuple
     signature = document.get("signature_name", SIGNATURE)
     if signature != SIGNATURE:
         raise InvalidRequest(f"The only signature is “{SIGNATURE}”, not {shown(signature)}.")
-    answer = answering.ask(slug, rows, caller=caller, protocol=Protocol.TF_V1, version=number)
+    answer = answering.ask(
+        slug,
+        rows,
+        caller=caller,
+        protocol=Protocol.TF_V1,
+        unit=unit_of(request),
+        version=number,
+    )
     return form, answer

@@ -15,6 +15,7 @@ from endpoints.protocols.view import prediction
 from endpoints.services import serving
 from endpoints.services.access import Caller
 from endpoints.services.serving import Answer
+from endpoints.units import unit_of
 
 
 @prediction(Protocol.VERTEX, failure=answering.failure)
@@ -25,7 +26,8 @@ def predict(request: HttpRequest, caller: Caller, slug: str) -> dict[str, Any]:
     _, rows = read_table(document, ("instances",), others=("parameters",))
     if document.get("parameters"):
         raise InvalidRequest("The model takes no parameters.")
-    answer = answering.ask(slug, rows, caller=caller, protocol=Protocol.VERTEX)
+    unit = unit_of(request)
+    answer = answering.ask(slug, rows, caller=caller, protocol=Protocol.VERTEX, unit=unit)
     return {"predictions": _predictions(answer)}
 
 

@@ -45,6 +45,7 @@ class Need(StrEnum):
     MONITOR = "endpoints.change_monitor"
     ALERT_RULES = "endpoints.change_alertrule"
     ALERTS = "endpoints.change_alert"
+    DRAFT_TEST = "endpoints.add_abtest"
 
 
 SCOPE_OF = {

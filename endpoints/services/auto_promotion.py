@@ -1,4 +1,5 @@
-"""Promotes a version that was just registered, where its endpoint asks for that and the numbers agree.
+"""Promotes a version that was just registered, where its endpoint asks for that and the numbers agree,
+and the winner of a test, where the test's plan asks for that.
 
 It judges by the gates and acts through the lifecycle like anybody else; why it did not promote is
 kept as an event. Whoever registers a version calls `consider` once that is committed: whatever comes
@@ -12,7 +13,7 @@ from datetime import datetime
 from django.db.models import QuerySet
 
 from endpoints.errors import DomainError, GateFailed
-from endpoints.models import AlgorithmVersion, Event, Status, StatusChange
+from endpoints.models import AlgorithmVersion, Endpoint, Event, Status, StatusChange
 from endpoints.services import audit, gates, lifecycle
 from endpoints.services.access import Caller
 from endpoints.services.gates import Case
@@ -43,21 +44,39 @@ def consider(version: AlgorithmVersion, *, now: datetime) -> StatusChange | None
     except (DomainError, MlcoreError) as error:
         # Who loses a race after staging leaves the version there, for a person to decide.
         version.refresh_from_db(fields=("status",))
-        _keep_why_not(version, str(error), now)
+        keep_why_not(version, str(error), now)
     return None
+
+
+def promote_winner(version: AlgorithmVersion, *, rival: int, reason: str, now: datetime) -> None:
+    """Promote what has won a test whose plan asks for that. Rival: the number of its control.
+
+    Raises GateFailed if any gate fails, under either gate policy, or a second person is required.
+    """
+    _require_alone(version.endpoint)
+    _require_passed(Case(version, AUTOMATON, now))
+    decision = Decision(actor=AUTOMATON, now=now, reason=reason, expected_production=rival)
+    lifecycle.promote(version=version, decision=decision)
+
+
+def keep_why_not(version: AlgorithmVersion, reason: str, now: datetime) -> None:
+    audit.record(
+        REFUSED,
+        actor=AUTOMATON,
+        endpoint=version.endpoint,
+        subject=version.label,
+        now=now,
+        reason=reason,
+    )
 
 
 def _decide(case: Case) -> Decision:
     """The decision to promote, with the numbers that it rests on; GateFailed if anything objects."""
     version, endpoint = case.version, case.version.endpoint
-    if is_second_person_required(endpoint):
-        raise GateFailed("A second person has to decide here.")
+    _require_alone(endpoint)
     if version.run.uploaded:  # it may have learned from the very rows that would judge it
         raise GateFailed("A model that was trained elsewhere is promoted by a person.")
-    evidence = gates.evaluate(version, actor=case.actor, now=case.now)
-    failed = [gate.message for gate in evidence if gate.verdict == "fail"]
-    if failed:
-        raise GateFailed(" ".join(failed))
+    _require_passed(case)
     found = advance(case)
     if found is None:
         raise GateFailed("There is nothing to compare it with.")
@@ -71,16 +90,17 @@ def _decide(case: Case) -> Decision:
     )
 
 
+def _require_alone(endpoint: Endpoint) -> None:
+    if is_second_person_required(endpoint):
+        raise GateFailed("A second person has to decide here.")
+
+
+def _require_passed(case: Case) -> None:
+    evidence = gates.evaluate(case.version, actor=case.actor, now=case.now)
+    failed = [gate.message for gate in evidence if gate.verdict == "fail"]
+    if failed:
+        raise GateFailed(" ".join(failed))
+
+
 def _refused(version: AlgorithmVersion) -> QuerySet[Event]:
     return Event.objects.filter(verb=REFUSED, endpoint=version.endpoint, subject=version.label)
-
-
-def _keep_why_not(version: AlgorithmVersion, reason: str, now: datetime) -> None:
-    audit.record(
-        REFUSED,
-        actor=AUTOMATON,
-        endpoint=version.endpoint,
-        subject=version.label,
-        now=now,
-        reason=reason,
-    )

@@ -132,7 +132,7 @@ class _Sorter:
         found = (
             PredictionRequest.objects.filter(pk__in=request_ids)
             .order_by()
-            .only("id", "version_id", "created_at", "source", "row_count", "predictions")
+            .only("id", "version_id", "created_at", "source", "row_count", "predictions", "arm_id")
         )
         log = {request.pk: request for request in found}
         new = {request.version_id for request in log.values()} - self._versions.keys()

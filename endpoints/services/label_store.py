@@ -17,6 +17,7 @@ from django.db import connection, transaction
 from endpoints.models import AlgorithmVersion, Feedback, PredictionRequest
 from endpoints.models.prediction import Source
 from endpoints.services import label_counts
+from endpoints.services.abtests import counting
 from endpoints.services.access import Caller
 from endpoints.services.label_counts import Labelled
 from endpoints.services.metrics import metrics
@@ -36,10 +37,11 @@ class Logged(NamedTuple):
     version: AlgorithmVersion
     created_at: datetime
     source: str
+    arm_id: int | None = None
 
     @classmethod
     def of(cls, request: PredictionRequest, version: AlgorithmVersion) -> Logged:
-        return cls(request.pk, version, request.created_at, request.source)
+        return cls(request.pk, version, request.created_at, request.source, request.arm_id)
 
 
 class TrueLabel(NamedTuple):
@@ -81,6 +83,7 @@ def store(label: TrueLabel, *, actor: Caller) -> Recorded:
         steps = _steps([label])
         [recorded] = _write(steps, actor)
         label_counts.add(_counted(steps))
+        counting.add(list(_tested(steps)))
     metrics.labelled({(_slug(label), recorded.outcome): 1})
     return recorded
 
@@ -94,6 +97,7 @@ def store_many(labels: Collection[TrueLabel], *, actor: Caller) -> Counter[Outco
     outcomes: Counter[Outcome] = Counter()
     told: Counter[tuple[str, str]] = Counter()
     changes: list[Labelled] = []
+    tested: list[counting.Change] = []
     with transaction.atomic():
         for part in parts(sorted(labels, key=lambda label: label.place)):
             steps = _steps(part)
@@ -101,7 +105,9 @@ def store_many(labels: Collection[TrueLabel], *, actor: Caller) -> Counter[Outco
             outcomes.update(became)
             told.update(zip(map(_slug, part), became, strict=True))
             changes += _counted(steps)
+            tested += _tested(steps)
         label_counts.add(changes)
+        counting.add(tested)
     metrics.labelled(told)
     return outcomes
 
@@ -180,3 +186,14 @@ def _counted(steps: Sequence[_Step]) -> Iterator[Labelled]:
         yield came
         if step.before is not None:
             yield came._replace(label=step.before.label, rows=-1)
+
+
+def _tested(steps: Sequence[_Step]) -> Iterator[counting.Change]:
+    """Yield what the steps change in the counters of A/B tests."""
+    for step in steps:
+        new, request, old = step.label, step.label.request, step.before
+        if request.arm_id is None or not step.changes:
+            continue
+        before = None if old is None else counting.Label(old.label, old.correct)
+        label = counting.Label(new.label, new.correct)
+        yield counting.Change(request.arm_id, request.id, new.row, label, before, new.came_at)

@@ -7,23 +7,22 @@ It knows nothing of HTTP or pages.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 
-from django.db import IntegrityError, transaction
-from django.db.models import F, Max
+from django.db.models import Max
 
 from endpoints.errors import Conflict, InvalidRequest, InvalidTransition
 from endpoints.models import AlgorithmVersion, Endpoint, Run, Status, StatusChange
 from endpoints.models.run import RunState
-from endpoints.services import access, artifacts, gate_policy, gates, recording
+from endpoints.services import artifacts, gate_policy, gates, recording
+from endpoints.services.abtests import ending
 from endpoints.services.access import Caller, Need
 from endpoints.services.cards import CardTexts
+from endpoints.services.changing import Overtaken, once, once_of, unless_overtaken
 from endpoints.services.gates import Gate
-from endpoints.services.snapshots import snapshots
 from endpoints.services.transitions import MIN_REASON, TRANSITIONS, Decision, Transition
 
 
@@ -42,7 +41,7 @@ def register(
     def change() -> StatusChange:
         _check_has_model(run)
         described = artifacts.describe(run)
-        with _unless_overtaken(endpoint):
+        with unless_overtaken(endpoint):
             highest = endpoint.versions.aggregate(highest=Max("number"))["highest"] or 0
             version = AlgorithmVersion.objects.create(
                 endpoint=endpoint,
@@ -58,7 +57,7 @@ def register(
             )
             return recording.record(version, "register", "", decision)
 
-    done = _once(endpoint, "register", Need.REGISTER, decision, change)
+    done = once(endpoint, "register", Need.REGISTER, decision, change)
     if done.version.run_id != run.pk:
         raise InvalidRequest("This submission has been used for another run.")
     return done.version
@@ -79,7 +78,7 @@ def request_promotion(*, version: AlgorithmVersion, decision: Decision) -> Statu
             raise InvalidTransition(f"{asked} already.")
         return _moved(version, "request", decision)
 
-    return _once_of(version, "request", decision, change)
+    return once_of(version, "request", decision, change)
 
 
 def withdraw(*, version: AlgorithmVersion, decision: Decision) -> StatusChange:
@@ -118,7 +117,43 @@ def promote(*, version: AlgorithmVersion, decision: Decision) -> StatusChange:
         overridden = gate_policy.overruled(version.endpoint, seen, evidence)
         return _take_over(version, "promote", seen, evidence, overridden)
 
-    return _once_of(version, "promote", decision, change)
+    return once_of(version, "promote", decision, change)
+
+
+def start_test(
+    *,
+    version: AlgorithmVersion,
+    decision: Decision,
+    judge: Callable[[], list[Gate]],
+    begin: Callable[[], None],
+) -> StatusChange:
+    """Let a staged version take part in live traffic. Judge gives the evidence or raises; begin writes
+    the rows of the test in the same transaction."""
+
+    def change() -> StatusChange:
+        evidence = judge()
+        _check(version, TRANSITIONS["start_test"], decision)
+        with unless_overtaken(version.endpoint):
+            _expect(version.endpoint.versions.in_production().first(), decision)
+            begin()
+            return _step(version, "start_test", decision, evidence=evidence)
+
+    return once_of(version, "start_test", decision, change)
+
+
+def stop_test(
+    *, version: AlgorithmVersion, decision: Decision, end: Callable[[], object]
+) -> StatusChange:
+    """Put the challenger of a test back to staging. End writes the rows of the test in the same
+    transaction, or raises."""
+
+    def change() -> StatusChange:
+        with unless_overtaken(version.endpoint):
+            end()
+            _check(version, TRANSITIONS["stop_test"], decision)
+            return _step(version, "stop_test", decision)
+
+    return once_of(version, "stop_test", decision, change)
 
 
 OF_A_VERSION: Mapping[str, Callable[..., StatusChange]] = MappingProxyType(
@@ -148,7 +183,7 @@ def roll_back(*, endpoint: Endpoint, decision: Decision) -> StatusChange:
             raise gate_policy.refusal([smoke])
         return _take_over(version, "roll_back", decision, [smoke], [])
 
-    return _once(endpoint, "roll_back", Need.ROLL_BACK, decision, change)
+    return once(endpoint, "roll_back", Need.ROLL_BACK, decision, change)
 
 
 def rollback_target(endpoint: Endpoint) -> AlgorithmVersion | None:
@@ -174,16 +209,15 @@ def rollback_target(endpoint: Endpoint) -> AlgorithmVersion | None:
 
 
 def _move(version: AlgorithmVersion, verb: str, decision: Decision) -> StatusChange:
-    return _once_of(version, verb, decision, lambda: _moved(version, verb, decision))
+    return once_of(version, verb, decision, lambda: _moved(version, verb, decision))
 
 
 def _moved(version: AlgorithmVersion, verb: str, decision: Decision) -> StatusChange:
-    step = TRANSITIONS[verb]
-    _check(version, step, decision)
-    with _unless_overtaken(version.endpoint):
-        source = version.status
-        _set(version, source, step.target)
-        return recording.record(version, verb, source, decision)
+    _check(version, TRANSITIONS[verb], decision)
+    with unless_overtaken(version.endpoint):
+        if version.status == Status.PRODUCTION:
+            _end_test(version, verb, decision)
+        return _step(version, verb, decision)
 
 
 def _take_over(
@@ -194,68 +228,40 @@ def _take_over(
     overridden: list[str],
 ) -> StatusChange:
     """Archive the present production version and put this one in its place, or change nothing."""
-    with _unless_overtaken(version.endpoint):
+    with unless_overtaken(version.endpoint):
         current = version.endpoint.versions.in_production().first()
         _expect(current, decision)
         _expect_card(version)
+        _end_test(version, verb, decision)
         if current is not None:
-            _set(current, Status.PRODUCTION, TRANSITIONS["replace"].target)
-            recording.record(current, "replace", Status.PRODUCTION, decision)
-        source = version.status
-        _set(version, source, TRANSITIONS[verb].target)
-        return recording.record(
-            version, verb, source, decision, evidence=evidence, overridden=overridden
-        )
+            _step(current, "replace", decision)
+        return _step(version, verb, decision, evidence=evidence, overridden=overridden)
 
 
-def _once_of(
-    version: AlgorithmVersion, verb: str, decision: Decision, change: Callable[[], StatusChange]
-) -> StatusChange:
-    done = _once(version.endpoint, verb, TRANSITIONS[verb].need, decision, change)
-    if done.version_id != version.pk:
-        raise InvalidRequest("This submission has been used for another version.")
-    return done
+def _end_test(version: AlgorithmVersion, verb: str, decision: Decision) -> None:
+    """A test lasts as long as its control is in production; unless B takes over, it goes back."""
+    ended = ending.close_running(version, verb, decision)
+    if ended is not None and ended.challenger_id != version.pk:
+        _step(ended.challenger, "stop_test", replace(decision, reason=ended.reason))
 
 
-def _once(
-    endpoint: Endpoint,
+def _step(
+    version: AlgorithmVersion,
     verb: str,
-    need: Need,
     decision: Decision,
-    change: Callable[[], StatusChange],
+    *,
+    evidence: Sequence[Gate] = (),
+    overridden: Sequence[str] = (),
 ) -> StatusChange:
-    """Do it unless the same submission has done it before, a moment ago or just now."""
-    access.require(decision.actor, need, endpoint)
-    done = recording.done_before(endpoint, verb, decision.submission)
-    if done is not None:
-        return done
-    try:
-        return change()
-    except (Conflict, InvalidTransition):
-        done = recording.done_before(endpoint, verb, decision.submission)
-        if done is None:
-            raise
-        return done
-
-
-class _Overtaken(Exception):
-    """Somebody else changed what this change was based on."""
-
-
-@contextmanager
-def _unless_overtaken(endpoint: Endpoint) -> Iterator[None]:
-    """Change all or nothing; who comes second is told about the first, after his own traces are gone.
-
-    The row that carries the revision makes rivals wait for one another on PostgreSQL, and a
-    grown revision tells whoever remembers the endpoint that something has changed.
-    """
-    try:
-        with transaction.atomic():
-            Endpoint.objects.filter(pk=endpoint.pk).update(revision=F("revision") + 1)
-            transaction.on_commit(snapshots.expire)
-            yield
-    except (_Overtaken, IntegrityError) as error:
-        raise Conflict(recording.who_was_first(endpoint)) from error
+    """Bring the version from the status that it was seen in to the verb's, and write that down."""
+    source = version.status
+    changed = AlgorithmVersion.objects.filter(pk=version.pk, status=source)
+    if not changed.update(status=TRANSITIONS[verb].target):
+        raise Overtaken
+    version.status = TRANSITIONS[verb].target
+    return recording.record(
+        version, verb, source, decision, evidence=evidence, overridden=overridden
+    )
 
 
 def _check_has_model(run: Run) -> None:
@@ -282,7 +288,7 @@ def _check(version: AlgorithmVersion, step: Transition, decision: Decision) -> N
 def _expect(current: AlgorithmVersion | None, decision: Decision) -> None:
     seen = decision.expected_production
     if seen is not None and seen != (current.number if current else 0):
-        raise _Overtaken
+        raise Overtaken
 
 
 def _expect_card(version: AlgorithmVersion) -> None:
@@ -290,10 +296,3 @@ def _expect_card(version: AlgorithmVersion) -> None:
     stored = AlgorithmVersion.objects.get(pk=version.pk)
     if CardTexts.of(stored) != CardTexts.of(version):
         raise Conflict(f"The card of {version.label} was written meanwhile. Review again.")
-
-
-def _set(version: AlgorithmVersion, source: str, target: str) -> None:
-    changed = AlgorithmVersion.objects.filter(pk=version.pk, status=source).update(status=target)
-    if not changed:
-        raise _Overtaken
-    version.status = target

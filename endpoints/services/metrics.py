@@ -69,6 +69,14 @@ class Refused(NamedTuple):
     reason: str
 
 
+class TakenPart(NamedTuple):
+    """A request's part in an A/B test; both arms of a shadow test have part in each, so it counts as A's."""
+
+    endpoint: str
+    test: int
+    arm: str
+
+
 class Metrics:
     """All counters of one process."""
 
@@ -76,6 +84,7 @@ class Metrics:
         self._lock = Lock()
         self._answered: dict[Asked, Histogram] = {}
         self._refused: Counter[Refused] = Counter()
+        self._tested: Counter[TakenPart] = Counter()
         self._labels: Counter[tuple[str, str]] = Counter()
         self._loaded: dict[str, float] = {}
         self._dropped = 0
@@ -91,6 +100,10 @@ class Metrics:
     def refused(self, refused: Refused) -> None:
         with self._lock:
             self._refused[refused] += 1
+
+    def tested(self, tested: TakenPart) -> None:
+        with self._lock:
+            self._tested[tested] += 1
 
     def dropped(self) -> None:
         """Count a request that was refused because the log is full or cannot be written."""
@@ -110,10 +123,12 @@ class Metrics:
         with self._lock:
             answered = list(self._answered.items())
             refused, labels = dict(self._refused), dict(self._labels)
+            tested = dict(self._tested)
             loaded, dropped = dict(self._loaded), self._dropped
         return Reading(
             answered={asked: histogram.read() for asked, histogram in answered},
             refused=refused,
+            tested=tested,
             labels=labels,
             loaded=loaded,
             dropped=dropped,
@@ -126,6 +141,7 @@ class Reading(NamedTuple):
 
     answered: Mapping[Asked, Measured]
     refused: Mapping[Refused, int]
+    tested: Mapping[TakenPart, int]
     labels: Mapping[tuple[str, str], int]
     loaded: Mapping[str, float]
     dropped: int

@@ -1,4 +1,5 @@
-"""Deletes what is kept long enough: logged requests with their labels, and counts by minute.
+"""Deletes what is kept long enough: logged requests with their labels, counts by minute, and the names of
+units of A/B tests.
 
 Deleting cannot be undone, so it is recorded before it begins. It goes in steps that others get between;
 what a killed one leaves, the next one finds. It knows nothing of who asks and how.
@@ -19,11 +20,11 @@ from django.db.models import QuerySet
 
 from endpoints import request_ids
 from endpoints.errors import LogUnavailable
-from endpoints.models import Feedback, LabelCount, PredictionRequest, RollUp
+from endpoints.models import ABArm, Feedback, LabelCount, LabelledUnit, PredictionRequest, RollUp
 from endpoints.models.roll_up import MINUTES_ARE_KEPT, Span
 from endpoints.services import audit
 from endpoints.services.access import Caller
-from endpoints.services.log_tables import REQUESTS, ROLL_UPS, partition_starts
+from endpoints.services.log_tables import ARM_UNITS, REQUESTS, ROLL_UPS, partition_starts
 from endpoints.sqlite.base import open_log
 
 SYSTEM = Caller(system="retention")
@@ -41,12 +42,13 @@ Execute = Callable[..., Sequence[Any]]
 @dataclass(frozen=True)
 class Old:
     """What is kept long enough: requests `before` a moment (None: they are kept for good) and their
-    labels, and rows of counts by minute."""
+    labels, rows of counts by minute, and units of tests that were stopped before that moment."""
 
     before: datetime | None
     requests: int
     labels: int
     minutes: int
+    units: int
 
 
 def find(*, days: int, now: datetime) -> Old:
@@ -54,20 +56,22 @@ def find(*, days: int, now: datetime) -> Old:
     before = _before(days, now) if days else None
     minutes = _old_minutes(RollUp, now).count() + _old_minutes(LabelCount, now).count()
     if before is None:
-        return Old(None, 0, 0, minutes)
+        return Old(None, 0, 0, minutes, 0)
     requests = PredictionRequest.objects.before(before).order_by().count()
-    return Old(before, requests, _labels(before).count(), minutes)
+    return Old(before, requests, _labels(before).count(), minutes, _count_units(before))
 
 
 def delete(*, days: int, now: datetime) -> Old:
     """Delete what is kept long enough, and return what that was."""
     old = find(days=days, now=now)
-    if old.before is not None and (old.requests or old.labels):
+    if old.before is not None and (old.requests or old.labels or old.units):
         _record(old, days, now)
         with _log_tables() as execute:
             _delete_requests(execute, old.before)
         # Last: a request that is gone can get no label any more.
         _delete_labels(old.before)
+    if old.before is not None and old.units:
+        _delete_units(old.before)
     if old.minutes:
         _delete_minutes(now)
     return old
@@ -97,7 +101,12 @@ def _record(old: Old, days: int, now: datetime) -> None:
         endpoint=None,
         subject=f"requests before {old.before:%Y-%m-%d %H:%M} UTC",
         now=now,
-        after={"days": days, "requests": old.requests, "labels": old.labels},
+        after={
+            "days": days,
+            "requests": old.requests,
+            "labels": old.labels,
+            "units": old.units,
+        },  # fmt: skip
     )
 
 
@@ -169,6 +178,34 @@ def _delete_labels(before: datetime) -> None:
     _in_steps(lambda: Feedback.objects.filter(pk__in=some).delete()[0])
 
 
+def _over(before: datetime) -> list[int]:
+    """Return the arms of tests whose requests are all gone: so nobody can label or correct them."""
+    arms = ABArm.objects.filter(phase__test__stopped_at__lt=before)
+    return list(arms.order_by().values_list("pk", flat=True))
+
+
+def _count_units(before: datetime) -> int:
+    """The counters stay for ever; who was counted does not."""
+    arms = _over(before)
+    with _log_tables() as execute:
+        [[named]] = execute(f"SELECT count(*) FROM {ARM_UNITS} WHERE {_in_arms(arms)}", *arms)  # noqa: S608
+    return int(named) + LabelledUnit.objects.filter(arm__in=arms).count()
+
+
+def _delete_units(before: datetime) -> None:
+    arms = _over(before)
+    some = f"SELECT arm_id, unit FROM {ARM_UNITS} WHERE {_in_arms(arms)} LIMIT {STEP}"  # noqa: S608
+    delete = f"DELETE FROM {ARM_UNITS} WHERE (arm_id, unit) IN ({some}) RETURNING 1"  # noqa: S608
+    with _log_tables() as execute:
+        _in_steps(lambda: len(execute(delete, *arms)))
+    labelled = LabelledUnit.objects.filter(arm__in=arms).values("pk")[:STEP]
+    _in_steps(lambda: LabelledUnit.objects.filter(pk__in=labelled).delete()[0])
+
+
+def _in_arms(arms: Sequence[int]) -> str:
+    return f"arm_id IN ({', '.join(['%s'] * len(arms))})" if arms else "1 = 0"
+
+
 def _delete_minutes(now: datetime) -> None:
     until = connection.ops.adapt_datetimefield_value(now - MINUTES_ARE_KEPT)
     with _log_tables() as execute:
@@ -206,7 +243,7 @@ class DailyJob:
             old = delete(days=settings.RAISIN_LOG_DAYS, now=midnight)
         except LogUnavailable:
             return "busy"
-        return "swept" if old.requests or old.labels or old.minutes else None
+        return "swept" if old.requests or old.labels or old.minutes or old.units else None
 
 
 daily = DailyJob()

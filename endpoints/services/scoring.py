@@ -25,11 +25,16 @@ Table = Sequence[Row] | FloatArray | Mapping[str, Sequence[object] | NDArray[Any
 
 @dataclass(frozen=True)
 class OneRow:
-    """The answer for one row. `inputs` are the values that were scored, missing ones filled."""
+    """The answer for one row, which is as it was sent."""
 
     classifier: Classifier
-    inputs: list[list[Cell]]
+    row: Row
     report: RowReport
+
+    @property
+    def inputs(self) -> list[list[Cell]]:
+        """The values that were scored, missing ones filled."""
+        return [_filled(self.classifier.schema, self.row)]
 
     @property
     def predictions(self) -> list[int]:
@@ -125,8 +130,7 @@ def score(classifier: Classifier, table: Table) -> Scored:
     """Answer for every row; raises SchemaError with a cell error for every cell that does not fit."""
     only = _only_row(table)
     if only is not None:
-        report = classifier.score_row(only)
-        return OneRow(classifier, [_filled(classifier.schema, only)], report)
+        return OneRow(classifier, only, classifier.score_row(only))
     columns = read(classifier.schema, table)
     return ManyRows(classifier, columns, classifier.decide_columns(columns))
 

@@ -16,11 +16,14 @@ import orjson
 
 from endpoints import correlation, request_ids
 from endpoints.errors import DomainError, NoModel
-from endpoints.models import AlgorithmVersion, Endpoint
+from endpoints.models import AlgorithmVersion, Endpoint, Status
 from endpoints.models.prediction import Protocol, Source
 from endpoints.services import access, error_detail, rates, request_log, scoring
+from endpoints.services.abtests import shadows
+from endpoints.services.abtests.running import Part
 from endpoints.services.access import Caller, Need
-from endpoints.services.metrics import Asked, metrics
+from endpoints.services.arm_tallies import Tried
+from endpoints.services.metrics import Asked, TakenPart, metrics
 from endpoints.services.scoring import Row as Row
 from endpoints.services.scoring import Scored, Table
 from endpoints.services.snapshots import Served, load, snapshots
@@ -36,7 +39,8 @@ __all__ = ["Answer", "Question", "load", "predict", "served", "snapshots"]
 class Question:
     """Rows for an endpoint, who asks, and which version shall answer: by number, status or both.
 
-    With neither, the version in production answers.
+    With neither, the version in production answers, or an arm of the running test. `unit` is who it is
+    for, such as a user: a split test answers the same unit by the same version.
     """
 
     slug: str
@@ -46,16 +50,25 @@ class Question:
     status: str | None = None
     source: str = Source.API
     protocol: str = Protocol.NATIVE
+    unit: str = ""
+
+    @property
+    def is_ordinary(self) -> bool:
+        """Say whether an application leaves it to the endpoint which version answers."""
+        asks_for_one = self.version is not None or self.status not in (None, Status.AB_TESTING)
+        return self.source == Source.API and not asks_for_one
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What was answered, row by row, and under which request id it is in the log."""
+    """What was answered, row by row, and under which request id it is in the log; `part` is its part in the
+    running test, if it has one."""
 
     request_id: UUID
     endpoint: Endpoint
     version: AlgorithmVersion
     scored: Scored
+    part: Part | None = None
 
     @property
     def classifier(self) -> Classifier:
@@ -101,19 +114,35 @@ def predict(question: Question, *, clock: Callable[[], datetime]) -> Answer:
     started = perf_counter_ns()
     found = served(question.slug, caller=question.caller, need=Need.PREDICT)
     refuse_paused(found.endpoint)
-    version, classifier = found.choose(question.version, question.status)
-    try:
-        scored = scoring.score(classifier, question.rows)
-    except SchemaError as error:
-        raise error_detail.reduced(error, found.endpoint) from error
     now = clock()
-    answer = Answer(request_ids.new(now), found.endpoint, version, scored)
+    request_id = request_ids.new(now)
+    part = None
+    if found.test is not None and question.is_ordinary:
+        part = Part(found.test, found.test.arm_of(question.unit or request_id.hex))
+    answer = _answer(found, question, request_id, part)
     latency_us = (perf_counter_ns() - started) // 1_000
     request_log.write(logged(answer, question, now=now, latency_us=latency_us))
     by = question.protocol if question.source == Source.API else question.source
-    asked = Asked(found.endpoint.slug, version.number, by)
+    asked = Asked(found.endpoint.slug, answer.version.number, by)
     metrics.answered(asked, seconds=(perf_counter_ns() - started) / 1e9, rows=answer.n_rows)
+    if part is not None:
+        metrics.tested(TakenPart(found.endpoint.slug, part.test.pk, part.arm.name))
     return answer
+
+
+def _answer(found: Served, question: Question, request_id: UUID, part: Part | None) -> Answer:
+    """Score the rows. What an arm of a split test cannot score is counted; in a shadow test the challenger
+    would never be asked, so that there would be nothing to compare with."""
+    asked = part.arm if part is not None else found.choose(question.version, question.status)
+    try:
+        scored = scoring.score(asked.classifier, question.rows)
+    except Exception as error:
+        if part is not None and not part.test.is_shadow:
+            request_log.log().count_failure(Tried(part.arm.pk, question.unit, 0, None))
+        if isinstance(error, SchemaError):
+            raise error_detail.reduced(error, found.endpoint) from error
+        raise
+    return Answer(request_id, found.endpoint, asked.version, scored, part)
 
 
 def admitted(slug: str, *, caller: Caller) -> Served:
@@ -156,6 +185,7 @@ def count_refusal(slug: str, error: DomainError, *, now: datetime) -> None:
 def logged(answer: Answer, question: Question, *, now: datetime, latency_us: int) -> Answered:
     """Return the row of the log for an answer, and what is counted of it."""
     scored, is_binary = answer.scored, answer.classifier.is_binary
+    shadow, tried = _tried(answer, question, latency_us)
     threshold = answer.classifier.threshold
     headlines = scored.headlines
     n_rows = len(headlines)
@@ -178,9 +208,24 @@ def logged(answer: Answer, question: Question, *, now: datetime, latency_us: int
         latency_us=latency_us,
         probability=headlines[0] if n_rows == 1 else None,
         label=answer.labels[0] if n_rows == 1 else "",
+        arm_id=answer.part.arm.pk if answer.part is not None else None,
+        unit=question.unit,
+        shadow=shadow,
     )
     positives = sum(scored.predictions) if is_binary else 0
-    return Answered(entry, answer.version.number, positives, scored.score_counts())
+    return Answered(entry, answer.version.number, positives, scored.score_counts(), tried)
+
+
+def _tried(answer: Answer, question: Question, latency_us: int) -> tuple[str, tuple[Tried, ...]]:
+    """Return what the challenger of a shadow test says, and what the request is to the arms."""
+    if answer.part is None:
+        return shadows.NOTHING, ()
+    test, arm = answer.part
+    own = Tried(arm.pk, question.unit, answer.n_rows, latency_us)
+    if not test.is_shadow:
+        return shadows.NOTHING, (own,)
+    shadow = shadows.cast(test.challenger, question.rows, answer.scored)
+    return shadow.answer, (own, shadow.tried)
 
 
 def _packed(value: Any) -> str:

@@ -23,6 +23,8 @@ from endpoints.errors import NoModel, NotFound
 from endpoints.models import AlgorithmVersion, Endpoint, Status, StatusChange
 from endpoints.models.endpoint import MissingValues
 from endpoints.services import artifacts
+from endpoints.services.abtests import running
+from endpoints.services.abtests.running import RunningTest
 from endpoints.services.metrics import metrics
 from endpoints.services.model_alerts import ModelAlerts
 from mlcore.classifier import Classifier
@@ -75,12 +77,15 @@ class Chosen(NamedTuple):
 @dataclass(frozen=True)
 class Served:
     """One endpoint as it answers: `production` does, with `classifier`; `problem` says why it is not the
-    version in production, or has no classifier. `chosen` remembers what was asked for by number or status."""
+    version in production, or has no classifier; `test_problem` why the running test is left out.
+    `chosen` remembers what was asked for by number or status."""
 
     endpoint: Endpoint
     production: AlgorithmVersion | None = None
     classifier: Classifier | None = None
     problem: str = ""
+    test: RunningTest | None = None
+    test_problem: str = ""
     chosen: dict[tuple[int | None, str | None], Chosen] = field(default_factory=dict)
 
     @property
@@ -194,7 +199,9 @@ class Snapshots:
 
 def _still_holds(known: Served | None, endpoint: Endpoint) -> TypeGuard[Served]:
     """A model that could not be loaded is tried again: somebody may have put its file back."""
-    return known is not None and not known.problem and _facts(known.endpoint) == _facts(endpoint)
+    if known is None or known.problem or known.test_problem:
+        return False
+    return _facts(known.endpoint) == _facts(endpoint)
 
 
 def _facts(endpoint: Endpoint) -> tuple[object, ...]:
@@ -208,13 +215,22 @@ def read(endpoint: Endpoint, known: Served | None = None) -> Served:
     if promoted is None:
         return Served(endpoint)
     try:
-        return Served(endpoint, promoted, load(promoted))
+        return _with_test(Served(endpoint, promoted, load(promoted)), promoted)
     except NoModel as error:
         logger.error("%s: %s", endpoint.slug, error.message)
         if known is not None and known.classifier is not None:
-            return replace(known, endpoint=endpoint, problem=error.message, chosen={})
+            return Served(endpoint, known.production, known.classifier, error.message)
         before = _predecessor(promoted) or Served(endpoint, promoted)
         return replace(before, problem=error.message)
+
+
+def _with_test(served: Served, promoted: AlgorithmVersion) -> Served:
+    """Add the running test; where one of its arms cannot answer, all goes on as without it."""
+    try:
+        return replace(served, test=running.read(served.endpoint, promoted, served.model))
+    except NoModel as error:
+        logger.error("%s: the A/B test is left out: %s", served.endpoint.slug, error.message)
+        return replace(served, test_problem=error.message)
 
 
 def _predecessor(promoted: AlgorithmVersion) -> Served | None:

@@ -7,7 +7,7 @@ can have changed them. It knows no SQL.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -16,6 +16,7 @@ from typing import NamedTuple, Self
 from endpoints.models.prediction import Source
 from endpoints.models.roll_up import Span
 from endpoints.services import histograms
+from endpoints.services.arm_tallies import ArmTallies, Tried
 from endpoints.services.histograms import Counts
 
 REMEMBERED = timedelta(hours=2)
@@ -42,15 +43,20 @@ class Entry(NamedTuple):
     latency_us: int
     probability: float | None
     label: str
+    arm_id: int | None = None
+    unit: str = ""
+    shadow: str = "{}"
 
 
 class Answered(NamedTuple):
-    """An entry and what is counted of it: positives of two classes, rows by bin of probability."""
+    """An entry and what is counted of it: positives of two classes, rows by bin of probability, and what
+    it was to the arms of a test."""
 
     entry: Entry
     number: int
     positives: int
     scores: Counts
+    tried: tuple[Tried, ...] = ()
 
 
 class Refused(NamedTuple):
@@ -112,6 +118,7 @@ class Tallies:
 
     def _start_anew(self) -> None:
         self.writer = secrets.token_hex(8)
+        self.arms = ArmTallies()
         self._kept: dict[Key, Tally] = {}
         self._newest: datetime | None = None
 
@@ -128,7 +135,7 @@ class Tallies:
                 histograms.add(self._changing(changed, key).refusals, {refusal.code: 1})
         return changed
 
-    def keep(self, stored: dict[Key, Tally]) -> None:
+    def keep(self, stored: Mapping[Key, Tally]) -> None:
         """Remember what is stored now, and forget what is too old to change again."""
         self._kept.update(stored)
         newest = max(key.start for key in stored) if stored else None
@@ -140,7 +147,10 @@ class Tallies:
 
     def make_room(self, moments: Iterable[datetime]) -> None:
         """Before counting: a moment from before what is remembered needs rows under a new name."""
-        if self._newest is not None and min(moments) < self._newest - REMEMBERED / 2:
+        if (
+            self._newest is not None
+            and min(moments, default=self._newest) < self._newest - REMEMBERED / 2
+        ):
             self._start_anew()
 
     def _changing(self, changed: dict[Key, Tally], key: Key) -> Tally:

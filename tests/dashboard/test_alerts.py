@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -12,10 +13,11 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from dashboard.presenters import alerts
-from endpoints.models import Alert, AlertRule, EmailDelivery, Endpoint, WebhookDelivery
+from endpoints.models import Alert, AlertRule, EmailDelivery, Endpoint, Webhook, WebhookDelivery
 from endpoints.services import mails
 from endpoints.services.alerts import evaluating
 from endpoints.services.monitoring.windows import start_of
+from tests import cast
 from tests.dashboard.conftest import Browse
 from tests.dashboard.pages import assert_clean, read, text_of
 from tests.endpoints.services.alerts.made import a_report, a_rule, a_webhook, days_ago, look
@@ -136,14 +138,48 @@ def test_muting_and_telling_again(alert: Alert, alex: User, browse: Browse) -> N
     muted_until = AlertRule.objects.get().muted_until
     assert muted_until is not None
     assert abs(muted_until - timezone.now() - timedelta(hours=8)) < timedelta(minutes=1)
-    client.post(page_of(alert), {"hours": "0"})
+    assert "The rule is muted for 8 hours: nobody is told of it." in text_of(response)
+    response = client.post(page_of(alert), {"unmute": "1"}, follow=True)
+    assert_clean(response)
     assert AlertRule.objects.get().muted_until is None
-    assert "Choose for how long" in text_of(
-        client.post(page_of(alert), {"hours": "7"}, follow=True)
-    )
+    said = text_of(response)
+    assert "The rule is no longer muted: it tells again." in said
+    assert "Nobody" not in said
+    assert "nobody is told" not in said
+    again = client.post(page_of(alert), {"unmute": "1"}, follow=True)
+    assert "The rule is not muted." in text_of(again)
+    for unknown in ("0", "7"):
+        refused = client.post(page_of(alert), {"hours": unknown}, follow=True)
+        assert "Choose for how long" in text_of(refused)
 
 
-@pytest.mark.parametrize("body", [{"note": "x"}, {"hours": "8"}])
+def test_only_what_is_muted_can_be_told_to_tell_again(
+    alert: Alert, alex: User, browse: Browse
+) -> None:
+    client = browse(alex)
+    assert "Tell again" not in text_of(client.get(page_of(alert)))
+    client.post(page_of(alert), {"hours": "8"})
+    assert "Tell again" in text_of(client.get(page_of(alert)))
+
+
+def test_the_story_tells_muting_from_its_end(alert: Alert, alex: User, browse: Browse) -> None:
+    client, story = browse(alex), "/endpoints/raisin/"
+    client.post(page_of(alert), {"hours": "8"})
+    assert "alert rule “Too much drift” muted" in text_of(client.get(story))
+    client.post(page_of(alert), {"unmute": "1"})
+    assert "alert rule “Too much drift” no longer muted" in text_of(client.get(story))
+
+
+def test_a_resolved_alert_says_why(alert: Alert, eve: User, browse: Browse) -> None:
+    reason = "The newest whole window is good again."
+    assert reason not in text_of(browse(eve).get(page_of(alert)))
+    evaluating.close(alert.rule, reason=reason, now=timezone.now())
+    response = browse(eve).get(page_of(alert))
+    assert_clean(response)
+    assert reason in text_of(response)
+
+
+@pytest.mark.parametrize("body", [{"note": "x"}, {"hours": "8"}, {"unmute": "1"}])
 def test_who_may_not_changes_nothing(
     body: dict[str, str], alert: Alert, ana: User, browse: Browse
 ) -> None:
@@ -174,6 +210,49 @@ def test_the_rules_of_an_endpoint(alert: Alert, eve: User, browse: Browse) -> No
     assert page_of(alert) in links
     assert any(link.startswith("/endpoints/raisin/predictions/?version=1") for link in links)
     assert not any(link.startswith("/admin/") for link in links)
+
+
+def test_rules_that_fire_stand_first(alert: Alert, eve: User, browse: Browse) -> None:
+    a_rule(alert.rule.endpoint, name="All is well", limit=9.0)
+    a_rule(alert.rule.endpoint, name="Zealous", consecutive=2)
+    look(alert.rule.endpoint)
+    rows = browse(eve).get("/endpoints/raisin/alerts/").context["rows"]
+    names = [row.rule.name for row in rows]
+    assert names == ["Too much drift", "Zealous", "All is well"]
+
+
+@pytest.mark.parametrize(
+    ("facts", "without", "with_one"),
+    [
+        ({}, "nobody; no webhook is set up", "webhooks"),
+        (
+            {"emails": "a@example.org\nb@example.org"},
+            "2 mail addresses; no webhook is set up",
+            "webhooks and 2 mail addresses",
+        ),
+        (
+            {"emails": "a@example.org", "to_webhooks": False},
+            "1 mail address",
+            "1 mail address",
+        ),
+        ({"to_webhooks": False}, "nobody", "nobody"),
+    ],
+)
+def test_a_rule_tells_only_webhooks_that_there_are(
+    facts: dict[str, Any], without: str, with_one: str, raisin: Endpoint, eve: User, browse: Browse
+) -> None:
+    def told() -> str:
+        [row] = browse(eve).get("/endpoints/raisin/alerts/").context["rows"]
+        return str(row.tells)
+
+    a_rule(raisin, **facts)
+    assert told() == without
+    a_webhook(endpoint=cast.an_endpoint("other"))
+    deaf = a_webhook()
+    Webhook.objects.filter(pk=deaf.pk).update(enabled=False)
+    assert told() == without
+    Webhook.objects.filter(pk=deaf.pk).update(enabled=True)
+    assert told() == with_one
 
 
 def test_every_state_of_a_rule_has_a_word(raisin: Endpoint, eve: User, browse: Browse) -> None:

@@ -35,6 +35,8 @@ PAGES = (
     "/endpoints/raisin/try/?from={prediction}",
     "/endpoints/raisin/try/?version=2",
     "/endpoints/raisin/alerts/",
+    "/endpoints/raisin/tests/",
+    "/endpoints/raisin/tests/new/",
     "/alerts/",
     "/runs/",
     "/runs/?q=nothing-like-this",
@@ -44,6 +46,7 @@ PAGES = (
     "/runs/compare/?run={run}&run={other}",
     "/account/",
 )
+NOT_FOR_ALL = tuple(page for page in PAGES if "/try/" in page or page.endswith("/tests/new/"))
 NOWHERE = (
     "/endpoints/nowhere/",
     "/endpoints/nowhere/versions/",
@@ -53,6 +56,8 @@ NOWHERE = (
     "/endpoints/raisin/predictions/{prediction}/?row=7",
     "/endpoints/raisin/try/?version=99",
     "/endpoints/nowhere/alerts/",
+    "/endpoints/nowhere/tests/",
+    "/tests/99/",
     "/alerts/99/",
     "/runs/0123456789abcdef/",
     "/account/keys/99/revoke/",
@@ -88,7 +93,7 @@ def test_it_says_what_is_not_there(
     assert_clean(response)
 
 
-@pytest.mark.parametrize("template", [page for page in PAGES if "/try/" not in page])
+@pytest.mark.parametrize("template", [page for page in PAGES if page not in NOT_FOR_ALL])
 def test_everybody_reads(template: str, site: Site, eve: User, browse: Browse) -> None:
     response = browse(eve).get(address(template, site))
     assert response.status_code == 200

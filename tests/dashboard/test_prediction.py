@@ -7,10 +7,11 @@ from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
 from dashboard.presenters import explanation
-from endpoints.models import AlgorithmVersion, Feedback, PredictionRequest
+from endpoints.models import AlgorithmVersion, Endpoint, Feedback, PredictionRequest
 from tests import cast
 from tests.dashboard.conftest import Browse, Site
 from tests.dashboard.pages import assert_clean, read, text_of
+from tests.endpoints.services.abtests import trial
 
 
 def url(prediction: PredictionRequest) -> str:
@@ -123,3 +124,42 @@ def test_it_tells_how_it_was_asked(
     assert f"asked by {PredictionRequest.objects.get(pk=asked['request_id']).caller}" in said
     assert "X-Request-ID order-7" in said
     assert "&quot;correlation_id&quot;: &quot;order-7&quot;" in response.content.decode()
+
+
+def test_it_tells_the_unit_and_the_arm(raisin: Endpoint, eve: User, browse: Browse) -> None:
+    test = trial.running_test(raisin, raisin.versions.get(number=2), kind="split")
+    answer = cast.prediction(raisin, unit="user-1")
+    response = browse(eve).get(f"/endpoints/raisin/predictions/{answer.request_id}/")
+    said = text_of(response)
+    assert "for user-1" in said
+    assert "arm B of v1 or v2" in said
+    assert "Challenger" not in said
+    assert "&quot;arm&quot;: &quot;challenger&quot;" in response.content.decode()
+    assert f"/tests/{test.pk}/" in read(response).links
+
+
+@pytest.mark.parametrize(("threshold", "told"), [(0.0, "the same"), (1.0, "another")])
+def test_it_tells_what_the_challenger_says(
+    raisin: Endpoint, eve: User, browse: Browse, threshold: float, told: str
+) -> None:
+    raisin.versions.filter(number=2).update(threshold=threshold)
+    trial.running_test(raisin, raisin.versions.get(number=2))
+    answer = cast.prediction(raisin, rows=[cast.ROW, cast.ROW])
+    logged = PredictionRequest.objects.get(pk=answer.request_id)
+    response = browse(eve).get(f"/endpoints/raisin/predictions/{answer.request_id}/?row=1")
+    said = text_of(response)
+    label = "Besni" if told == "the same" else "Kecimen"
+    share = f"{logged.shadow['probabilities'][1]:.1%}".replace("%", " %")
+    assert f"Challenger v2 {label} {share}, {told} class" in said
+    assert "arm A" in said
+    assert_clean(response)
+
+
+def test_without_the_artefact_it_tells_the_number_of_the_class(
+    raisin: Endpoint, eve: User, browse: Browse
+) -> None:
+    trial.running_test(raisin, raisin.versions.get(number=2))
+    answer = cast.prediction(raisin)
+    raisin.versions.update(artifact_sha256="0" * 64)
+    response = browse(eve).get(f"/endpoints/raisin/predictions/{answer.request_id}/")
+    assert "Challenger v2 1 " in text_of(response)

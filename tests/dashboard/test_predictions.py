@@ -18,6 +18,7 @@ from endpoints.models import Endpoint, PredictionRequest
 from tests import cast
 from tests.dashboard.conftest import Browse, Site
 from tests.dashboard.pages import assert_clean, read, text_of
+from tests.endpoints.services.abtests import trial
 
 LIST = "/endpoints/raisin/predictions/"
 DOWNLOAD = "/endpoints/raisin/predictions/download/"
@@ -249,3 +250,44 @@ def test_the_columns_of_all_versions_are_there(site: Site, ana: User, browse: Br
 )
 def test_no_cell_runs_in_a_spreadsheet(cell: object, written: object) -> None:
     assert downloads.safe(cell) == written
+
+
+def test_the_download_tells_the_arm_and_the_unit(
+    raisin: Endpoint, eve: User, browse: Browse
+) -> None:
+    plain = cast.prediction(raisin, unit="user-1", version=1)
+    test = trial.running_test(raisin, raisin.versions.get(number=2), kind="split")
+    split = cast.prediction(raisin, unit="user-1")
+    trial.stop(test)
+    shadow = trial.running_test(raisin, raisin.versions.get(number=2), salt="other")
+    both = cast.prediction(raisin, rows=[cast.ROW, cast.ROW])
+    said = PredictionRequest.objects.get(pk=both.request_id).shadow
+    lines = {line["prediction_id"]: line for line in rows_of(browse(eve))}
+    names = ("unit_id", "abtest", "arm", "shadow_prediction", "shadow_probability")
+    found = {key: tuple(line[name] for name in names) for key, line in lines.items()}
+    b_says = (str(said["predictions"][1]), str(said["probabilities"][1]))
+    assert found == {
+        f"{plain.request_id}:0": ("user-1", "", "", "", ""),
+        f"{split.request_id}:0": ("user-1", str(test.pk), "challenger", "", ""),
+        f"{both.request_id}:0": ("", str(shadow.pk), "control", *b_says),
+        f"{both.request_id}:1": ("", str(shadow.pk), "control", *b_says),
+    }
+
+
+def test_requests_of_a_test_are_chosen_on_the_page(
+    raisin: Endpoint, eve: User, browse: Browse
+) -> None:
+    client = browse(eve)
+    assert 'name="arm"' not in client.get(LIST).content.decode()
+    test = trial.running_test(raisin, raisin.versions.get(number=2), kind="split")
+    cast.prediction(raisin, unit="user-0")
+    chosen = str(cast.prediction(raisin, unit="user-1").request_id)
+    for query in (f"?abtest={test.pk}&arm=challenger", "?arm=challenger", "?unit=user-1"):
+        response = client.get(LIST + query)
+        assert ids_on(response) == [chosen]
+        assert "Clear filters" in text_of(response)
+        assert_clean(response)
+    assert (
+        f'<option value="{test.pk}" selected>'
+        in client.get(f"{LIST}?abtest={test.pk}").content.decode()
+    )

@@ -13,6 +13,7 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from endpoints.models import (
+    ABTest,
     AlgorithmVersion,
     DriftReport,
     Endpoint,
@@ -31,7 +32,9 @@ MOST = 15
 REVIEW = "/endpoints/raisin/versions/2/review/?to=production"
 # The drift page holds the log, its windows, their trend and the labels side by side.
 DRIFT = "/endpoints/raisin/drift/"
-MORE, ENOUGH_ROWS = {REVIEW: 20, DRIFT: 23}, {REVIEW: 210}
+# That of a version lists its tests beside its decisions, requests and predictions.
+VERSION = "/endpoints/raisin/versions/1/"
+MORE, ENOUGH_ROWS = {REVIEW: 20, DRIFT: 23, VERSION: 16}, {REVIEW: 210}
 
 
 def more_endpoints(site: Site, places: range) -> None:
@@ -122,15 +125,31 @@ def more_reports(site: Site, places: range) -> None:
         )  # fmt: skip
 
 
+def more_tests(site: Site, places: range) -> None:
+    """Drafts, and tests that were stopped."""
+    now = timezone.now()
+    live, other = site.endpoint.versions.order_by("number")[:2]
+    ABTest.objects.bulk_create(
+        ABTest(
+            endpoint=site.endpoint, title=f"t{place}", salt=f"{place}-{state}", challenger=other,
+            control=live, horizon=100, state=state, started_at=now, stopped_at=now,
+            conclusion="a_wins", created_by_name="dana",
+        )
+        for place in places
+        for state in ("draft", "stopped")
+    )  # fmt: skip
+
+
 LISTS: dict[str, Callable[[Site, range], None]] = {
     "/": more_endpoints,
     "/endpoints/raisin/": more_predictions,
     "/endpoints/raisin/?period=30d": more_versions,
     "/endpoints/raisin/versions/?archived": more_versions,
-    "/endpoints/raisin/versions/1/": more_versions,
+    VERSION: more_versions,
     "/endpoints/raisin/versions/1/card/": more_versions,
     "/endpoints/raisin/versions/1/summary/": more_versions,
     REVIEW: more_predictions,
+    "/endpoints/raisin/tests/": more_tests,
     "/endpoints/raisin/predictions/": more_predictions,
     DRIFT: more_reports,
     "/runs/": more_runs,

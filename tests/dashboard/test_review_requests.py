@@ -10,6 +10,7 @@ from tests import cast
 from tests.dashboard.conftest import Browse
 from tests.dashboard.pages import assert_clean, text_of
 from tests.dashboard.test_review import decide, statuses, url
+from tests.endpoints.services.abtests.planned import a_test
 
 NOTE = "F1 is higher on the October harvest"
 ASK = f"{url(3, 'staging')}&verb=request"
@@ -140,3 +141,21 @@ def test_the_winner_of_a_test_is_promoted_here(
     assert "The running test ends: v2 has won over v1." in said
     decide(browse(alex), url(2, "production"))
     assert statuses(raisin) == [(1, "archived"), (2, "production")]
+
+
+def test_what_ends_a_running_test_says_so(raisin: Endpoint, alex: User, browse: Browse) -> None:
+    cast.registered_version(raisin, status="staging")
+    a_test(raisin)
+    unfinished = "The running test “v1 or v2” ends unfinished: v2 goes back to staging."
+    for number, to in ((3, "production"), (1, "archived")):
+        assert unfinished in text_of(browse(alex).get(url(number, to)))
+    assert unfinished not in text_of(browse(alex).get(url(2, "production")))
+    assert unfinished not in text_of(browse(alex).get(url(3, "archived")))
+
+
+def test_a_rollback_ends_a_running_test_too(raisin: Endpoint, alex: User, browse: Browse) -> None:
+    third = cast.registered_version(raisin, status="staging")
+    decide(browse(alex), url(2, "production"))
+    a_test(raisin, challenger=third)
+    said = text_of(browse(alex).get(url(1, "production")))
+    assert "The running test “v1 or v2” ends unfinished: v3 goes back to staging." in said

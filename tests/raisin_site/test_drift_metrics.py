@@ -11,7 +11,7 @@ from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import DjangoAssertNumQueries
 
-from endpoints.models import Endpoint
+from endpoints.models import DriftReport, Endpoint, FeatureDrift, Monitor
 from endpoints.services import feedback
 from endpoints.services.monitoring import gauges, reports, tick
 from tests import cast
@@ -42,13 +42,13 @@ LABELS = ("endpoint", "version", "feature")
 
 @pytest.fixture
 def watched(raisin: Endpoint) -> Endpoint:
-    """A day without drift, then one with it and with three labels."""
+    """A day without drift, then one with it and with sixty labels, two of three of them as predicted."""
     log(raisin, one_by_one(training_rows(60)), every(SECOND, 60))
     drifted = one_by_one(shifted(training_rows(60)))
     ids = log(raisin, drifted, every(SECOND, 60, since=NOON + DAY))
-    for request, is_right in zip(raisin.requests.filter(pk__in=ids[:3]), (1, 0, 1), strict=True):
+    for place, request in enumerate(raisin.requests.filter(pk__in=ids)):
         said = request.label
-        label = said if is_right else {"Besni": "Kecimen", "Kecimen": "Besni"}[said]
+        label = said if place % 3 else {"Besni": "Kecimen", "Kecimen": "Besni"}[said]
         feedback.record(
             request=request, row=0, label=label, actor=cast.SYSTEM, now=NOON + DAY + HOUR
         )
@@ -77,6 +77,29 @@ def test_it_works(client: Client, watched: Endpoint, dev_key: str) -> None:
     effects = {labels[2]: value for labels, value in found["raisin_feature_effect"].items()}
     assert set(effects) == set(cast.ROW)
     assert max(effects, key=effects.__getitem__) == "Area"
+
+
+def test_one_row_on_a_new_day_changes_nothing(
+    client: Client, watched: Endpoint, dev_key: str
+) -> None:
+    before = scraped(client, dev_key)
+    log(watched, [training_rows(1)], [NOON + 2 * DAY])
+    tick.tick(watched, at(NOON + 2 * DAY + HOUR))
+    assert DriftReport.objects.filter(window="day", n_rows=1).exists()
+    assert scraped(client, dev_key) == before
+
+
+def test_few_rows_tell_nothing(client: Client, watched: Endpoint, dev_key: str) -> None:
+    Monitor.objects.update(min_rows=61)
+    assert scraped(client, dev_key) == {name: {} for name in GAUGES}
+
+
+def test_a_feature_with_few_values_is_left_out(
+    client: Client, watched: Endpoint, dev_key: str
+) -> None:
+    FeatureDrift.objects.filter(name="Extent").update(verdict="insufficient_data")
+    effects = scraped(client, dev_key)["raisin_feature_effect"]
+    assert {labels[2] for labels in effects} == set(cast.ROW) - {"Extent"}
 
 
 def test_without_traffic_there_is_nothing(client: Client, raisin: Endpoint, dev_key: str) -> None:

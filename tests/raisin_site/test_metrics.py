@@ -14,15 +14,16 @@ from django.db import DatabaseError
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
-from endpoints.models import Endpoint, RollUp
+from endpoints.models import ABArm, Endpoint, RollUp
 from endpoints.models.roll_up import Span
 from endpoints.services import lifecycle, request_log, serving
-from endpoints.services.metrics import Asked, Metrics, metrics
+from endpoints.services.metrics import Asked, Metrics, TakenPart, metrics
 from endpoints.services.snapshots import ModelCache
 from endpoints.services.transitions import Decision
 from raisin_site import metrics as page
 from tests import cast
 from tests.cast import ROW
+from tests.endpoints.services.abtests import trial
 
 PREDICT = "/api/v1/raisin/predict"
 INFER = "/v2/models/raisin/infer"
@@ -178,6 +179,26 @@ def test_it_counts_our_own_faults(
     assert sum(row.refusals["internal_error"] for row in by_hour) == 2
 
 
+def test_it_counts_requests_of_a_test_by_arm(
+    client: Client, raisin: Endpoint, scrape: Scrape
+) -> None:
+    test = trial.running_test(raisin, raisin.versions.get(number=2), kind="split")
+    for unit in ("user-0", "user-1", "user-2"):
+        assert ask(client, PREDICT, ROW, x_unit_id=unit) == 200
+    assert ask(client, f"{PREDICT}?version=2", ROW, x_unit_id="user-1") == 200
+    found, counter = scrape(), "raisin_abtest_requests_total"
+    assert found[f"{counter}{{arm=control,endpoint=raisin,test={test.pk}}}"] == 2
+    assert found[f"{counter}{{arm=challenger,endpoint=raisin,test={test.pk}}}"] == 1
+
+
+def test_it_tells_of_a_test_that_is_left_out(raisin: Endpoint, scrape: Scrape) -> None:
+    gauge = "raisin_abtest_left_out{endpoint=raisin}"
+    test = trial.running_test(raisin, raisin.versions.get(number=2))
+    assert scrape()[gauge] == 0
+    ABArm.objects.filter(phase__test=test).update(version=test.challenger)
+    assert scrape()[gauge] == 1
+
+
 def test_nobody_makes_new_labels(client: Client, raisin: Endpoint, scrape: Scrape) -> None:
     for slug in ("nothing", "x" * 60):
         assert ask(client, f"/api/v1/{slug}/predict", ROW) == 404
@@ -233,6 +254,7 @@ def test_a_key_sees_what_it_may_read(client: Client, raisin: Endpoint, dev: User
     for slug in ("grape", "secret"):
         cast.registered_version(cast.an_endpoint(slug), status="production")
         ask(client, f"/api/v1/{slug}/predict", ROW)
+        metrics.tested(TakenPart(slug, 1, "control"))
     Endpoint.objects.filter(slug="secret").update(members_only=True)
     ask(client, PREDICT, ROW)
 
@@ -303,5 +325,5 @@ def test_every_metric_is_documented(settings: Any) -> None:
         for family in page.Collected(page.EVERYBODY).collect()
         if "raisin" in family.name
     }
-    assert len(names) == 17
+    assert len(names) == 19
     assert {name for name in names if name not in docs} == set()

@@ -32,11 +32,13 @@ class Received:
 class Load:
     """What came back so far: answers, other statuses, and connections that broke.
 
-    The clients have these keys in turn; one without a key asks as anybody may.
+    The clients have these keys in turn; one without a key asks as anybody may. Each request is for one of
+    `units`, if there are any.
     """
 
     site: LiveSite
     keys: Sequence[str] = ("",)
+    units: Sequence[str] = ()
     received: list[Received] = field(default_factory=list)
     refused: Counter[int] = field(default_factory=Counter)
     without_retry_after: int = 0
@@ -64,6 +66,8 @@ class Load:
         row = {name: value * chance.uniform(0.5, 1.5) for name, value in ROW.items()}
         correlation_id = uuid.uuid4().hex
         headers = {"X-Request-ID": correlation_id}
+        if self.units:
+            headers["X-Unit-ID"] = chance.choice(self.units)
         if key:
             headers["Authorization"] = f"Bearer {key}"
         connection.request("POST", PREDICT, json.dumps(row), headers)
@@ -81,10 +85,14 @@ class Load:
 
 @contextmanager
 def load(
-    site: LiveSite, *, connections: int = CONNECTIONS, keys: Sequence[str] = ("",)
+    site: LiveSite,
+    *,
+    connections: int = CONNECTIONS,
+    keys: Sequence[str] = ("",),
+    units: Sequence[str] = (),
 ) -> Iterator[Load]:
     """Keep the clients asking while the block runs."""
-    running = Load(site, keys)
+    running = Load(site, keys, units)
     clients = [
         threading.Thread(target=running.ask_on, args=(seed,), daemon=True)
         for seed in range(connections)

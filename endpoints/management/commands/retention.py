@@ -15,7 +15,8 @@ from endpoints.services import retention
 
 class Command(JsonCommand):
     help = (
-        "Delete logged requests older than some days with their labels, and old counts by minute."
+        "Delete logged requests older than some days with their labels, the names of units of A/B tests "
+        "stopped before, and old counts by minute."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -40,6 +41,7 @@ class Command(JsonCommand):
             "requests": old.requests,
             "labels": old.labels,
             "minutes": old.minutes,
+            "units": old.units,
             "deleted": not options["dry_run"],
         }
 
@@ -50,5 +52,5 @@ class Command(JsonCommand):
             return f"Requests are kept for good (0 days). {minutes}"
         return (
             f"{verb} {facts['requests']:,} requests before {facts['before'][:16].replace('T', ' ')} UTC "
-            f"with {facts['labels']:,} labels. {minutes}"
+            f"with {facts['labels']:,} labels, and {facts['units']:,} units of A/B tests. {minutes}"
         )

@@ -6,8 +6,11 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from endpoints.models import AlgorithmVersion, Endpoint
+from endpoints.models import ABTest, AlgorithmVersion, Endpoint, Status
+from endpoints.models.abtest import TestState
 from endpoints.services import cards
+from endpoints.services.abtests import analysis, verdicts
+from endpoints.services.abtests.analysis import ABReport
 from endpoints.services.cards import CardTexts
 from endpoints.services.gates.case import Case
 from endpoints.services.gates.gate import Check, Gate
@@ -19,20 +22,54 @@ SECOND_PERSON = Check("second_person", "Second person")
 
 
 def tested_live(case: Case) -> Gate:
-    """What became of the last A/B or shadow test of the candidate."""
+    """What the last A/B or shadow test of the candidate says by now, labels that came late included."""
     version = case.version
-    tests = version.status_changes.filter(verb__in=("start_test", "stop_test"))
-    last = tests.order_by("-at", "-id").first()
-    if last is None:
-        return TRIAL.not_run(f"No test was run with {version.label} against production.")
-    at = f"{timezone.localtime(last.at):%d %B %Y}"
-    if last.verb == "start_test":
-        return TRIAL.not_run(f"A test with {version.label} has been running since {at}.")
-    why = f": “{last.reason}”" if last.reason else "."
-    return TRIAL.gate(
-        "warn",
-        f"{last.actor_name} stopped a test with {version.label} on {at} and it did not win{why}",
+    started = version.tests_as_challenger.exclude(state=TestState.DRAFT)
+    test = (
+        started.select_related("endpoint", "control", "challenger")
+        .order_by("-started_at", "-id")
+        .first()
     )
+    if test is None:
+        return TRIAL.not_run(f"No test was run with {version.label} against production.")
+    report = analysis.analyse(test, now=case.now)
+    message = f"{_standing(test, version)} {_capital(verdicts.in_words(report))}"
+    if report.banner == "do_not_trust":
+        return TRIAL.gate("fail", f"{message} That blocks a promotion.")
+    if report.banner in ("not_started", "keep_running"):
+        labels = f"{report.labels:,} of about {report.labels_needed:,} labels"
+        return TRIAL.not_run(f"{message} There are {labels}.")
+    is_of_today = test.control is not None and test.control.status == Status.PRODUCTION
+    won = report.banner == "b_better" and is_of_today
+    compared = "" if is_of_today else f" {_control(test)} is not in production any more."
+    return TRIAL.gate("pass" if won else "warn", f"{message}{compared}", *_values(report))
+
+
+def _standing(test: ABTest, version: AlgorithmVersion) -> str:
+    if test.is_running:
+        since = timezone.localtime(test.started_at)
+        return f"A test with {version.label} has been running since {since:%d %B %Y}."
+    at = timezone.localtime(test.stopped_at)
+    concluded = test.get_conclusion_display()
+    what = f"{test.stopped_by_name} stopped a test with {version.label} on {at:%d %B %Y}"
+    return f"{what} as “{concluded}” (“{test.reason}”)."
+
+
+def _control(test: ABTest) -> str:
+    return test.control.label if test.control is not None else "Its control"
+
+
+def _capital(sentence: str) -> str:
+    return sentence if sentence.startswith("v") else sentence[:1].upper() + sentence[1:]
+
+
+def _values(report: ABReport) -> tuple[str, str]:
+    """The metric of both, as value and limit; nothing while they are hidden."""
+    b, a = report.challenger.value, report.control.value
+    if b is None or a is None:
+        return "", ""
+    metric = report.test.get_metric_display()
+    return f"{metric} {b:.4f}", f"v{report.control.version} {a:.4f}"
 
 
 def card_written(case: Case) -> Gate:

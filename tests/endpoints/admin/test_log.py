@@ -14,6 +14,7 @@ from endpoints.models import Endpoint, PredictionRequest
 from endpoints.services import feedback
 from tests import cast
 from tests.endpoints.admin.site import run_action, staff, url
+from tests.endpoints.services.abtests import trial
 
 pytestmark = pytest.mark.django_db
 
@@ -41,6 +42,16 @@ def test_it_works(raisin: Endpoint, admin_client: Client) -> None:
     assert [float(line["probability"]) for line in lines] == [
         row.probabilities[1] for row in chosen.rows
     ]
+
+
+def test_it_exports_the_part_in_a_test(raisin: Endpoint, admin_client: Client) -> None:
+    test = trial.running_test(raisin, raisin.versions.get(number=2))
+    logged = cast.prediction(raisin, unit="user-7").request_id
+    [line] = exported(admin_client, logged)
+    said = PredictionRequest.objects.get(pk=logged).shadow
+    assert (line["unit_id"], line["abtest"], line["arm"]) == ("user-7", str(test.pk), "control")
+    assert line["shadow_prediction"] == str(said["predictions"][0])
+    assert line["shadow_probability"] == str(said["probabilities"][0])
 
 
 def test_it_refuses_inputs_to_who_may_not_see_them(raisin: Endpoint) -> None:

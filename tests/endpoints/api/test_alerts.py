@@ -7,13 +7,24 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from rest_framework.test import APIClient
 
 from endpoints.models import Alert, AlertRule, Endpoint, Event, WebhookDelivery
+from endpoints.services.alerts import rules
 from tests import cast
 from tests.endpoints.api.client import post, problem_in, send, with_key
-from tests.endpoints.services.alerts.made import NOON, a_report, a_rule, a_webhook, days_ago, look
+from tests.endpoints.services.alerts.made import (
+    ALEX,
+    NOON,
+    a_report,
+    a_rule,
+    a_webhook,
+    days_ago,
+    look,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -66,12 +77,37 @@ def test_it_works(alert: Alert, reader: APIClient) -> None:
         "pending_at": "2026-11-12T12:00:00Z",
         "fired_at": "2026-11-12T12:00:00Z",
         "resolved_at": None,
+        "resolved_reason": "",
         "told_at": "2026-11-12T12:00:00Z",
         "acknowledged_at": None,
         "acknowledged_by": "",
         "note": "",
         "url": f"http://testserver/alerts/{alert.pk}/",
     }
+
+
+def test_a_resolved_one_says_why(alert: Alert, reader: APIClient) -> None:
+    rules.configure(alert.rule, {"enabled": False}, actor=ALEX, now=NOON)
+    [found] = reader.get(f"{ALERTS}?state=resolved").json()["results"]
+    assert (found["id"], found["resolved_reason"]) == (alert.pk, "The rule is disabled.")
+
+
+def test_a_list_costs_the_same_at_any_length(raisin: Endpoint, reader: APIClient) -> None:
+    a_report(raisin.versions.get(number=1), days_ago(1), drifted=2)
+    counts = []
+    reader.get(ALERTS)  # the key's last use is noted once in a while
+    for numbers in (range(1), range(1, 20)):
+        for number in numbers:
+            a_rule(raisin, name=f"Rule {number}")
+        look(raisin)
+        for rule in AlertRule.objects.filter(enabled=True):
+            rules.configure(rule, {"enabled": False}, actor=ALEX, now=NOON)
+        with CaptureQueriesContext(connection) as asked:
+            found = reader.get(ALERTS).json()["results"]
+        assert len(found) == numbers.stop
+        assert {one["resolved_reason"] for one in found} == {"The rule is disabled."}
+        counts.append(len(asked))
+    assert counts[0] == counts[1]
 
 
 @pytest.mark.parametrize(

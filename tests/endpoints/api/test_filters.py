@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from django.http import QueryDict
@@ -11,7 +12,8 @@ from endpoints.filters import PredictionFilter
 from endpoints.models import Endpoint, PredictionRequest
 from endpoints.services import feedback
 from endpoints.services.access import Caller
-from tests.cast import ROW, THEN, prediction
+from tests.cast import ROW, THEN, an_endpoint, prediction
+from tests.endpoints.services.abtests import trial
 
 pytestmark = pytest.mark.django_db
 
@@ -38,6 +40,40 @@ def test_without_a_filter_all_are_found(two: list[PredictionRequest]) -> None:
     assert found() == two
 
 
+def test_requests_of_a_test_are_found_by_arm_and_unit(raisin: Endpoint) -> None:
+    before = prediction(raisin, unit="user-1").request_id
+    first = trial.running_test(raisin, raisin.versions.get(number=2), kind="split")
+    a, b = (prediction(raisin, unit=unit).request_id for unit in ("user-0", "user-1"))
+    trial.new_phase(first)
+    later = prediction(raisin, unit="user-1").request_id
+    trial.stop(first)
+    second = trial.running_test(raisin, raisin.versions.get(number=2), salt="other")
+    shadow = prediction(raisin).request_id
+
+    def ids(**query: str) -> set[UUID]:
+        return {entry.pk for entry in found(**query)}
+
+    assert ids(abtest=str(first.pk)) == {a, b, later}
+    assert ids(abtest=str(first.pk), arm="control") == {a}
+    assert ids(abtest=str(first.pk), arm="challenger") == {b, later}
+    assert ids(abtest=str(second.pk)) == ids(arm="control") == {shadow}
+    assert ids(arm="challenger") == ids(abtest="999") == set()
+    assert ids(unit="user-1") == {before, b, later}
+    assert ids(unit="user-1", abtest=str(first.pk)) == {b, later}
+    assert ids(unit="user") == set()
+    trial.stop(second)
+    assert ids(arm="control") == set()
+
+
+def test_a_test_of_another_endpoint_is_not_found(raisin: Endpoint) -> None:
+    test = trial.running_test(raisin, raisin.versions.get(number=2))
+    logged = prediction(raisin).request_id
+    data = QueryDict(f"abtest={test.pk}")
+    assert [entry.pk for entry in PredictionFilter(data, endpoint=raisin).qs] == [logged]
+    other = PredictionFilter(data, endpoint=an_endpoint("other"))
+    assert not other.look(PredictionRequest.objects.all()).exists()
+
+
 @pytest.mark.parametrize(
     ("query", "places"),
     [
@@ -45,6 +81,7 @@ def test_without_a_filter_all_are_found(two: list[PredictionRequest]) -> None:
         ({"version": "2"}, []),
         ({"source": "api"}, [0, 1]),
         ({"source": "try"}, []),
+        ({"source": "live"}, [0, 1]),
         ({"labelled": "true"}, [0]),
         ({"labelled": "false"}, [1]),
         ({"since": "2026-11-02T10:00:00Z"}, [1]),
@@ -62,6 +99,43 @@ def test_it_finds_by_probability(two: list[PredictionRequest]) -> None:
     middle = str(((low.probability or 0) + (high.probability or 0)) / 2)
     assert found(probability_max=middle) == [low]
     assert found(probability_min=middle) == [high]
+
+
+def test_what_was_tried_by_hand_is_not_live(two: list[PredictionRequest]) -> None:
+    prediction(two[0].endpoint, source="try")
+    assert found(source="live") == two
+
+
+def test_without_a_caller_nobody_looks_into_rows(two: list[PredictionRequest]) -> None:
+    query = {"version": "1", "cells": "missing", "feature": "Area"}
+    unknown = PredictionFilter(query, endpoint=two[0].endpoint)
+    assert list(unknown.errors) == ["cells"]
+    known = PredictionFilter(query, endpoint=two[0].endpoint, caller=Caller(system="tests"))
+    assert known.is_valid()
+    assert list(known.matching(known.qs)) == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "places"),
+    [
+        ({"feature": "Area", "cells": "outside"}, [0]),
+        ({"feature": "Area", "cells": "present"}, [0, 1]),
+        ({"feature": "Area", "cells": "between", "up_to": "1"}, [0]),
+        ({"feature": "Area", "cells": "between", "above": "1"}, [1]),
+        ({"cells": "score", "above": "0", "up_to": "1"}, [0, 1]),
+        ({"cells": "score", "up_to": "0"}, []),
+    ],
+)
+def test_it_looks_into_the_rows(
+    two: list[PredictionRequest], asked: dict[str, str], places: list[int]
+) -> None:
+    caller = Caller(system="tests")
+    filtered = PredictionFilter(asked | {"version": "1"}, endpoint=two[0].endpoint, caller=caller)
+    matching = [(match.id, list(match.rows)) for match in filtered.matching(filtered.qs)]
+    assert sorted(matching) == [(two[place].pk, [0]) for place in places]
+    assert [list(filtered.rows_of(request)) for request in two] == [
+        [0] if place in places else [] for place in (0, 1)
+    ]
 
 
 def test_it_finds_one_by_its_id(two: list[PredictionRequest]) -> None:
@@ -84,6 +158,10 @@ def test_it_finds_one_by_its_id(two: list[PredictionRequest]) -> None:
         ("until", "9999-12-31T23:59:59-23:59"),
         ("request_id", "7"),
         ("request_id", "\x00"),
+        ("cells", "odd"),
+        ("above", "NaN"),
+        ("up_to", "1e999"),
+        ("feature", "\x00"),
     ],
 )
 def test_it_refuses(two: list[PredictionRequest], name: str, value: str) -> None:

@@ -15,6 +15,7 @@ from tests.endpoints import grains
 from tests.endpoints.api.client import post, problem_in, send, with_key
 from tests.endpoints.protocols import berries
 from tests.endpoints.services.monitoring.traffic import shifted, training_rows
+from tests.endpoints.test_forms_with_files import FILE, form
 
 pytestmark = pytest.mark.django_db
 PATH = "/api/v1/raisin/monitor"
@@ -223,3 +224,100 @@ def test_it_refuses_another_method(api: APIClient, raisin: Endpoint) -> None:
 
 def test_as_many_rows_as_a_request_may_hold(api: APIClient, raisin: Endpoint) -> None:
     assert answer(api, {"rows": training_rows(1_000)})["rows"] == 1_000
+
+
+def test_a_file_of_a_form_says_the_same(api: APIClient, raisin: Endpoint) -> None:
+    expected = answer(api, csv(MOVED, LABELS))
+    assert answer(api, form((FILE, csv(MOVED, LABELS)))) == expected
+    as_json = json.dumps({"rows": MOVED, "labels": LABELS}).encode()
+    assert answer(api, form((FILE, as_json))) == expected
+    assert answer(api, form((FILE, csv(ALIKE)), ('name="version"', b"v2")))["version"] == 2
+    sent = api.generic(
+        "POST", PATH, form((FILE, csv(MOVED, LABELS))), "multipart/form-data; boundary=x"
+    )
+    assert sent.json() == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (form((FILE, b"")), "The file is empty."),
+        (form((FILE, b" \n")), "The file is empty."),
+        (form(('name="version"', b"1")), "The form has no field “file”"),
+        (form((FILE, b"a"), ('name="version"', b"new")), "“version” is a number such as 7"),
+        (csv([]), "The CSV has a header but no rows."),
+    ],
+)
+def test_it_refuses_a_file_without_rows(
+    api: APIClient, raisin: Endpoint, body: bytes, says: str
+) -> None:
+    assert says in problem_in(post(api, PATH, body), 400, "invalid_request")["error"]
+
+
+@pytest.mark.parametrize("delimiter", [b";", b"\t", b"|"])
+def test_other_delimiters_are_recognised(
+    api: APIClient, raisin: Endpoint, delimiter: bytes
+) -> None:
+    body = csv(MOVED, LABELS)
+    assert answer(api, body.replace(b",", delimiter)) == answer(api, body)
+    headless = csv(MOVED).split(b"\n", 1)[1]
+    assert answer(api, headless.replace(b",", delimiter)) == answer(api, headless)
+
+
+def test_a_file_is_refused_by_line_and_column(api: APIClient, raisin: Endpoint) -> None:
+    lines = csv(ALIKE[:3], LABELS[:3]).split(b"\n")
+    lines[2] = lines[2].replace(LABELS[1].encode(), b"Sultana")
+    body = problem_in(post(api, PATH, b"\n\n".join(lines)), 422, "invalid_rows")
+    [cell] = body["errors"]
+    assert (cell["row"], cell["field"]) == (1, "Class")
+    assert cell["message"].startswith("line 5, column Class: 'Sultana' is not a label")
+    assert body["error"] == cell["message"]
+    lines[1] = b"x" + lines[1][lines[1].index(b",") :]
+    lines[3] = b"y" + lines[3][lines[3].index(b",") :]
+    body = problem_in(post(api, PATH, b"\n".join(lines)), 422, "invalid_rows")
+    assert body["error"].startswith("line 2, column Area: expected a number, got 'x'")
+    assert body["error"].endswith("(and 1 more problem)")
+    assert body["errors"][1]["message"].startswith("line 4, column Area:")
+    lines[2] += b",1"
+    body = problem_in(post(api, PATH, b"\n".join(lines)), 422, "invalid_rows")
+    assert body["error"] == "line 3: expected 8 values, got 9"
+
+
+def test_a_line_tells_no_more_than_the_endpoint_allows(api: APIClient, raisin: Endpoint) -> None:
+    Endpoint.objects.update(error_detail="names")
+    body = csv(ALIKE[:2]).replace(str(ALIKE[1][0]).encode(), b"secret")
+    found = problem_in(post(api, PATH, body), 422, "invalid_rows")
+    assert found["error"] == "line 3, column Area: the value has the wrong type"
+    Endpoint.objects.update(error_detail="generic")
+    assert "Area" not in problem_in(post(api, PATH, body), 422, "invalid_rows")["error"]
+
+
+def test_long_names_are_cut(api: APIClient, raisin: Endpoint) -> None:
+    name = b"n" * 100_000
+    for body in (name + b",Area\n1,2\n", csv(ALIKE[:1]).replace(b"Area", name + b"," + name)):
+        error = post(api, PATH, body).json()["error"]
+        assert len(error) < 400, error
+
+
+def test_a_paused_endpoint_refuses(api: APIClient, raisin: Endpoint) -> None:
+    Endpoint.objects.update(paused_at=cast.THEN)
+    body = problem_in(post(api, PATH, {"rows": [ROW]}), 503, "no_model")
+    assert "is paused" in body["error"]
+
+
+def test_the_means_of_the_training_are_for_who_reads(api: APIClient, raisin: Endpoint) -> None:
+    [impact] = answer(api, {"rows": MOVED})["impact"]
+    assert {feature["mean_ref"] for feature in impact["features"]} == {None}
+    assert all(feature["mean_cur"] is not None for feature in impact["features"])
+    _, text = cast.new_key(cast.person("dev", cast.DEVELOPER), scopes=["predict", "read"])
+    [told] = answer(with_key(api, text), {"rows": MOVED})["impact"]
+    assert all(feature["mean_ref"] is not None for feature in told["features"])
+    assert [f["impact"] for f in told["features"]] == [f["impact"] for f in impact["features"]]
+
+
+def test_an_absurd_cell_does_not_drown_the_score(api: APIClient, raisin: Endpoint) -> None:
+    before = answer(api, {"rows": ALIKE})["drift_score"]
+    found = answer(api, {"rows": [[1e150, *ALIKE[0][1:]], *ALIKE[1:]]})
+    assert found["drift_score"] == pytest.approx(before + 10 / 7, abs=0.05)
+    [shift] = [c for c in found["features"][0]["results"] if c["name"] == "z_shift"]
+    assert shift["value"] > 1e140

@@ -27,9 +27,10 @@ from endpoints.models import (
     Endpoint,
     FeatureDrift,
     PredictionRequest,
-    StatusChange,
 )
 from endpoints.services import lifecycle
+from endpoints.services.abtests import stopping
+from endpoints.services.abtests.stopping import Stop
 from endpoints.services.alerts import rules
 from endpoints.services.monitoring import tick
 from endpoints.services.transitions import Decision
@@ -42,11 +43,13 @@ from tests.cast import (
     SYSTEM,
     THEN,
     Status,
+    an_endpoint,
     new_key,
     person,
     prediction,
     registered_version,
 )
+from tests.endpoints.services.abtests import planned
 
 pytestmark = pytest.mark.django_db
 
@@ -55,7 +58,8 @@ schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.yaml", application)
 RUN = "0" * 32
 REQUEST = str(request_ids.earliest(THEN))
 PREFIX = "rsn_00000000"
-TEST, RULE, ALERT, REPORT = 1_000, 1_001, 1_002, 1_003
+RULE, ALERT, REPORT = 1_001, 1_002, 1_003
+DRAFT, RUNNING, ENDED = 1_004, 1_005, 1_006
 THERE = {"slug": "raisin", "run_id": RUN, "request_id": REQUEST, "prefix": PREFIX}
 # Versions in the status that a verb starts from; v2 is in production.
 ARCHIVED, STAGED, TESTED = 1, 3, 4
@@ -63,7 +67,11 @@ NUMBERS = {
     **dict.fromkeys(("promote_post", "reject_post", "request_post", "withdraw_post"), STAGED),
     **dict.fromkeys(("archive_post", "stage_post", "version_patch"), TESTED),
     "restore_post": ARCHIVED,
-    "abtest_get": TEST,
+    "abtest_get": ENDED,
+    **dict.fromkeys(("abtest_patch", "abtest_delete", "abtest_start_post"), DRAFT),
+    **dict.fromkeys(
+        ("abtest_export_get", "abtest_share_post", "abtest_stop_post", "stop_ab_test_post"), RUNNING
+    ),
     "acknowledge_post": ALERT,
     "drift_report_get": REPORT,
     **dict.fromkeys(
@@ -91,6 +99,11 @@ BODIES = {
     "alert_rules_post": {"name": "x", "metric": "requests", "comparator": "below", "limit": 5},
     "alert_rule_patch": {"limit": 0.5, "emails": ["ana@example.org"]},
     "mute_alert_rule_post": {"until": None},
+    "monitor_patch": {"window_rows": 500, "min_rows": 40, "alpha": 0.02, "effect": 0.2},
+    "abtests_post": {"endpoint": "raisin", "challenger": STAGED},
+    "abtest_patch": {"title": "another", "alpha": 0.1},
+    "abtest_share_post": {"challenger_share": 1_000, "reason": REASON},
+    "abtest_stop_post": {"conclusion": "b_wins", "reason": REASON, "serves": "challenger"},
 }
 UNKNOWABLE = {"cursor", "endpoint", "experiment", "feature", "name", "note"}
 UNWISE = {"expected_production", "members_only"}  # the rest of the requests would fail for it
@@ -112,6 +125,8 @@ def map_case(context: Any, case: Any) -> Any:
     }
     if case.meta.generation.mode == GenerationMode.POSITIVE:
         case.query = {part: v for part, v in case.query.items() if part not in UNKNOWABLE}
+        if "X-Unit-ID" in case.headers:  # two names that differ are refused
+            case.query.pop("unit_id", None)
         if "at" in case.query:
             case.query["at"] = "2026-11-02T12:00:00Z"
         if name in BODIES:
@@ -139,6 +154,7 @@ def key(raisin: Endpoint) -> str:
     """Return the text of a key that may do everything; what `map_case` speaks of is there."""
     Endpoint.objects.update(gate_policy="warn")
     prepare_versions(raisin)
+    prepare_tests()
     prepare_alerts(raisin)
     alex = person("alex", (*APPROVER, *SCIENTIST, "override_gates", "add_feedback"))
     spare, _ = new_key(alex)
@@ -150,15 +166,28 @@ def key(raisin: Endpoint) -> str:
 
 
 def prepare_versions(raisin: Endpoint) -> None:
-    """Archive v1, promote v2, stage v3, leave v4 in testing; v3 was once in a test."""
+    """Archive v1, promote v2, stage v3, leave v4 in testing; a test of v3 is planned."""
     decision = Decision(actor=SYSTEM, now=THEN, reason=REASON)
     lifecycle.promote(version=raisin.versions.get(number=2), decision=decision)
     staged = registered_version(raisin, status=Status.STAGING)
     run = copy(registered_version(raisin).run)
     run.pk = RUN
     run.save(force_insert=True)
-    facts = {"from_status": "staging", "to_status": "ab_testing", "at": THEN}
-    StatusChange.objects.create(pk=TEST, version=staged, verb="start_test", **facts)
+    planned.a_draft(raisin, challenger=staged, id=DRAFT)
+
+
+def prepare_tests() -> None:
+    """At another endpoint one test was stopped with labels enough, and one runs."""
+    other = an_endpoint("other")
+    registered_version(other, status=Status.PRODUCTION)
+    plan = {"kind": "split", "challenger": registered_version(other, status=Status.STAGING)}
+    for pk in (ENDED, RUNNING):
+        test = planned.a_test(other, id=pk, **plan)
+        planned.labelled(test, **planned.B_BETTER)
+        planned.asked(test, a=600, b=600)
+        if pk == ENDED:
+            how = Stop(conclusion="b_wins", reason=REASON)
+            stopping.stop(test, how, actor=SYSTEM, now=THEN + timedelta(days=1))
 
 
 def prepare_alerts(raisin: Endpoint) -> None:

@@ -89,4 +89,4 @@ def test_it_refuses_an_unknown_parameter_and_names_the_nearest(
     problem = problem_in(ask(api, "vershun=2"), 400, "invalid_request")
     assert problem["errors"][0]["code"] == "unknown_parameter"
     assert 'did you mean "version"?' in problem["error"]
-    assert "explain, status, version" in problem["error"]
+    assert "explain, status, unit_id, version" in problem["error"]

@@ -26,7 +26,7 @@ MULTIPLY = f"""
     SELECT substr(id, 1, 18) || printf('%04x', n) || substr(id, 23), endpoint_id, version_id,
         created_at, source, protocol,
         caller, correlation_id, traceparent, row_count, inputs, imputed, probabilities, predictions,
-        threshold, latency_us, probability, label
+        threshold, latency_us, probability, label, arm_id, unit, shadow
     FROM endpoints_predictionrequest, copy
 """
 
@@ -48,7 +48,14 @@ def old(raisin: Endpoint) -> Endpoint:
 def test_it_works(old: Endpoint) -> None:
     facts = json.loads(retention("--days", "90", "--json"))
     assert facts.pop("before") < f"{timezone.now() - timedelta(days=89):%Y-%m-%d}"
-    assert facts == {"days": 90, "requests": 3, "labels": 0, "minutes": 1, "deleted": True}
+    assert facts == {
+        "days": 90,
+        "requests": 3,
+        "labels": 0,
+        "minutes": 1,
+        "units": 0,
+        "deleted": True,
+    }
     assert PredictionRequest.objects.count() == 1
 
 

@@ -12,6 +12,7 @@ from endpoints.models import Endpoint, PredictionRequest
 from tests import cast
 from tests.cast import ROW
 from tests.endpoints.protocols.asking import LISTS, OTHER, ROWS, native, problem, send
+from tests.endpoints.test_forms_with_files import BOUNDARY, FILE, form
 
 pytestmark = pytest.mark.django_db
 
@@ -115,6 +116,31 @@ def test_other_rows_have(client: Client, root: Endpoint) -> None:
     assert (answer["drift"], area["verdict"]) == (True, "shift")
     assert area["psi"] > 0.25
     assert area["p_value"] < 0.01
+
+
+def test_few_rows_are_not_called_stable(client: Client, root: Endpoint) -> None:
+    answer = send(client, "/monitor", {"rows": ROWS}).json()
+    assert {found["verdict"] for found in answer["features"]} == {"insufficient_data"}
+    assert (answer["drift"], answer["verdict"]) == (False, "insufficient_data")
+
+
+def test_a_form_with_a_file_is_read(client: Client, root: Endpoint) -> None:
+    rows = "\n".join(",".join(map(str, row)) for row in [ROW, *LISTS * 30])
+    body = form((FILE, rows.encode()))
+    sent = send(client, "/monitor", body, content_type=f"multipart/form-data; boundary={BOUNDARY}")
+    assert sent.json() == send(client, "/monitor", rows.encode()).json()
+    assert sent.json()["rows"] == 60
+
+
+def test_a_paused_endpoint_answers_nothing(client: Client, root: Endpoint) -> None:
+    Endpoint.objects.update(paused_at=cast.THEN)
+    for route in ("predict", "monitor"):
+        problem(send(client, f"/{route}", ROW), 503, "no_model")
+
+
+def test_the_means_of_the_training_are_not_told_to_all(client: Client, root: Endpoint) -> None:
+    [impact] = send(client, "/monitor", {"rows": [OTHER] * 60}).json()["impact"]
+    assert {feature["mean_ref"] for feature in impact["features"]} == {None}
 
 
 def test_what_is_monitored_is_not_logged(client: Client, root: Endpoint) -> None:

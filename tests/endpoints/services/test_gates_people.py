@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 
 from endpoints.errors import GateFailed
-from endpoints.models import AlgorithmVersion, Endpoint, PromotionRequest, StatusChange
+from endpoints.models import ABTest, AlgorithmVersion, Endpoint, PromotionRequest
 from endpoints.services import lifecycle
+from endpoints.services.abtests import stopping
 from endpoints.services.access import Caller
 from endpoints.services.gates import Gate
 from endpoints.services.transitions import Decision
 from tests import cast
+from tests.endpoints.services.abtests import planned
+from tests.endpoints.services.abtests.planned import (
+    ALIKE,
+    B_BETTER,
+    B_WORSE,
+    a_draft,
+    a_test,
+    asked,
+    labelled,
+)
 from tests.endpoints.services.candidates import gate, second
+from tests.endpoints.services.decisions import NOON, decision
 
 pytestmark = pytest.mark.django_db
-
-
-def told(version: AlgorithmVersion, verb: str, *, hours: int, reason: str = "") -> None:
-    """Write a change of status as the tests of later will; their machinery is not here yet."""
-    StatusChange.objects.create(
-        version=version, verb=verb, from_status="staging", to_status="ab_testing",
-        actor_name="alex", reason=reason, at=cast.THEN + timedelta(hours=hours),
-    )  # fmt: skip
 
 
 def by(user: User | None, version: AlgorithmVersion) -> Gate:
@@ -48,20 +53,77 @@ def test_a_version_that_was_never_tested_has_no_result(raisin: Endpoint) -> None
     assert found.message == "No test was run with v2 against production."
 
 
+def test_a_draft_is_no_test(raisin: Endpoint) -> None:
+    a_draft(raisin)
+    assert gate(second(raisin), "abtest").verdict == "not_run"
+
+
 def test_a_running_test_has_no_result_yet(raisin: Endpoint) -> None:
-    told(second(raisin), "start_test", hours=1)
+    labelled(a_test(raisin, kind="split"), a=(30, 20), b=(50, 0))
     found = gate(second(raisin), "abtest")
     assert found.verdict == "not_run"
-    assert "has been running since 02 November 2026" in found.message
+    assert found.message.startswith("A test with v2 has been running since 12 November 2026. ")
+    assert found.message.endswith("There are 50 of about 1,000 labels.")
+    assert (found.value, found.limit) == ("", "")
+    assert "difference" not in found.message
 
 
-def test_a_stopped_test_is_a_warning_with_its_reason(raisin: Endpoint) -> None:
-    told(second(raisin), "start_test", hours=1)
-    told(second(raisin), "stop_test", hours=2, reason="no useful difference")
+@pytest.mark.parametrize("is_stopped", [False, True])
+def test_a_test_that_b_wins_passes_with_its_numbers(raisin: Endpoint, is_stopped: bool) -> None:
+    test = a_test(raisin, kind="split")
+    labelled(test, **B_BETTER)
+    if is_stopped:
+        stop(test, "b_wins")
+    found = gate(second(raisin), "abtest")
+    assert found.verdict == "pass"
+    assert "v2 is better than v1 on accuracy (difference +0.1600" in found.message
+    assert (found.value, found.limit) == ("accuracy 0.9600", "v1 0.8000")
+
+
+@pytest.mark.parametrize("counts", [B_WORSE, ALIKE])
+def test_any_other_result_is_a_warning(raisin: Endpoint, counts: dict[str, Any]) -> None:
+    test = a_test(raisin, kind="split")
+    labelled(test, **counts)
+    stop(test, "no_difference")
     found = gate(second(raisin), "abtest")
     assert found.verdict == "warn"
-    assert "alex stopped a test with v2 on 02 November 2026" in found.message
-    assert found.message.endswith("“no useful difference”")
+    assert "alex stopped a test with v2 on 12 November 2026 as “no useful" in found.message
+    assert "(“enough labels by now”)" in found.message
+
+
+def test_what_was_better_than_a_version_that_has_left_is_a_warning(raisin: Endpoint) -> None:
+    test = a_test(raisin, kind="split")
+    labelled(test, **B_BETTER)
+    third = cast.registered_version(raisin, status="staging")
+    lifecycle.promote(version=third, decision=decision())
+    found = gate(second(raisin), "abtest")
+    assert found.verdict == "warn"
+    assert found.message.endswith("v1 is not in production any more.")
+
+
+@pytest.mark.parametrize("is_stopped", [False, True])
+def test_a_test_that_cannot_be_trusted_fails(raisin: Endpoint, is_stopped: bool) -> None:
+    test = a_test(raisin, kind="split")
+    labelled(test, **B_BETTER)
+    asked(test, a=900, b=600)
+    if is_stopped:
+        stop(test, "b_wins")
+    found = gate(second(raisin), "abtest")
+    assert found.verdict == "fail"
+    assert "did not get the planned shares of the units (p = " in found.message
+
+
+def test_the_newest_test_counts(raisin: Endpoint) -> None:
+    first = a_test(raisin, kind="split")
+    labelled(first, **B_WORSE)
+    stop(first, "a_wins")
+    labelled(a_test(raisin, kind="split", now=NOON + timedelta(days=1)), **B_BETTER)
+    assert gate(second(raisin), "abtest").verdict == "pass"
+
+
+def stop(test: ABTest, conclusion: str) -> None:
+    said = stopping.Stop(conclusion=conclusion, reason=planned.REASON)
+    stopping.stop(test, said, actor=planned.ALEX, now=NOON)
 
 
 def test_an_empty_card_is_a_warning(raisin: Endpoint) -> None:

@@ -10,7 +10,7 @@ import pytest
 from django.db import OperationalError, connection
 
 from endpoints.errors import InvalidRows, LogUnavailable
-from endpoints.models import Endpoint, PredictionRequest, RollUp
+from endpoints.models import ABTraffic, Endpoint, PredictionRequest, RollUp
 from endpoints.models.roll_up import Span
 from endpoints.services import log_tables, request_log, serving
 from endpoints.services.log_tables import partition_starts
@@ -106,7 +106,7 @@ def test_a_write_whose_end_nobody_knows_is_counted_right(
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("model", [PredictionRequest, RollUp])
+@pytest.mark.parametrize("model", [PredictionRequest, RollUp, ABTraffic])
 def test_the_tables_have_the_columns_of_the_models(model: Any) -> None:
     """They are made by hand, so nothing else would notice."""
     if connection.vendor == "sqlite":

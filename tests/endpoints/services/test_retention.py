@@ -8,9 +8,20 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from endpoints.models import Endpoint, Event, Feedback, LabelCount, PredictionRequest, RollUp
+from endpoints.models import (
+    ABTest,
+    Endpoint,
+    Event,
+    Feedback,
+    LabelCount,
+    LabelledUnit,
+    PredictionRequest,
+    RollUp,
+)
 from endpoints.models.roll_up import MINUTES_ARE_KEPT, Span
 from endpoints.services import retention
+from tests import cast
+from tests.endpoints.services.abtests import trial
 from tests.endpoints.services.labelled import items, logged, send
 
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)  # a Monday
@@ -61,7 +72,7 @@ def test_it_records_what_it_deletes(traffic: Endpoint) -> None:
     event = Event.objects.get(verb="delete_requests")
     assert (event.actor_name, event.at) == ("retention", NOW)
     assert event.subject.startswith("requests before 2026-08-0")
-    assert event.after == {"days": 90, "requests": 5, "labels": 5}
+    assert event.after == {"days": 90, "requests": 5, "labels": 5, "units": 0}
 
 
 def test_a_second_time_it_finds_nothing(traffic: Endpoint) -> None:
@@ -142,3 +153,60 @@ def test_the_worker_deletes_nothing_more_on_the_same_day(traffic: Endpoint, sett
 def test_the_worker_deletes_no_request_unless_it_shall(traffic: Endpoint) -> None:
     retention.DailyJob(lambda: 0.0)(lambda: NOW)
     assert left() == (8, 8)
+
+
+UNITS = 3
+
+
+@pytest.fixture
+def tested(raisin: Endpoint) -> ABTest:
+    """A test with requests for three units of the control, and three whose labels came in groups."""
+    test = trial.running_test(raisin, raisin.versions.get(number=2))
+    arm = trial.arms(test)["control"]
+    for number in range(UNITS):
+        cast.prediction(raisin, unit=f"user-{number}", now=KEPT)
+        LabelledUnit.objects.create(arm=arm, unit=f"user-{number}")
+    return test
+
+
+def stop(test: ABTest, at: datetime) -> None:
+    trial.stop(test)
+    ABTest.objects.update(stopped_at=at)
+
+
+def named_units() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM endpoints_abunit")
+        [[named]] = cursor.fetchall()
+    return int(named)
+
+
+@pytest.mark.parametrize("step", [1, 2, 1_000])
+def test_the_units_of_a_test_go_once_it_is_over_for_as_long(
+    tested: ABTest, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    monkeypatch.setattr(retention, "STEP", step)
+    stop(tested, OLD)
+    assert retention.find(days=90, now=NOW).units == 2 * UNITS
+    assert (named_units(), LabelledUnit.objects.count()) == (UNITS, UNITS)
+    assert retention.delete(days=90, now=NOW).units == 2 * UNITS
+    assert (named_units(), LabelledUnit.objects.count()) == (0, 0)
+    assert PredictionRequest.objects.count() == UNITS
+    assert trial.traffic(tested)["control"]["units"] == UNITS
+    assert Event.objects.get(verb="delete_requests").after["units"] == 2 * UNITS
+    assert retention.delete(days=90, now=NOW).units == 0
+
+
+def test_the_units_of_a_test_that_runs_or_ended_lately_stay(tested: ABTest) -> None:
+    assert retention.delete(days=90, now=NOW).units == 0
+    stop(tested, KEPT)
+    assert retention.delete(days=90, now=NOW).units == 0
+    assert retention.delete(days=0, now=NOW).units == 0
+    assert (named_units(), LabelledUnit.objects.count()) == (UNITS, UNITS)
+
+
+def test_units_alone_are_a_reason_to_sweep(tested: ABTest, settings: Any) -> None:
+    settings.RAISIN_LOG_DAYS = 90
+    stop(tested, OLD)
+    assert retention.DailyJob()(lambda: NOW) == "swept"
+    assert named_units() == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -21,6 +22,8 @@ VERBS: dict[str, Callable[..., StatusChange]] = {
     "reject": lifecycle.reject,
     "archive": lifecycle.archive,
     "restore": lifecycle.restore,
+    "start_test": partial(lifecycle.start_test, judge=list, begin=lambda: None),
+    "stop_test": partial(lifecycle.stop_test, end=lambda: None),
 }
 
 

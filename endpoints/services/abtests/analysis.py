@@ -1,0 +1,270 @@
+"""What a test says so far, from its counters alone: figures of both arms, guardrails and one banner.
+
+It reads no row of the log, writes nothing and knows neither pages nor JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from endpoints.models import ABArm, ABPhase, ABTest
+from endpoints.models.abcount import ArmName
+from endpoints.models.abtest import TestKind, TestState
+from endpoints.services.abtests import counts as counters
+from endpoints.services.abtests import guarding, sizing
+from endpoints.services.abtests.arm_traffic import traffic_of
+from endpoints.services.abtests.cautions import cautions
+from endpoints.services.abtests.counting import counted_until
+from endpoints.services.abtests.counts import (
+    NO_TRAFFIC,
+    ArmCounts,
+    ArmTraffic,
+    PhaseCounts,
+)
+from endpoints.services.abtests.guarding import Guardrail
+from endpoints.services.abtests.plans import newest_phase, split_of
+from mlcore.abtest import ABTestReport, Doubt
+from mlcore.assignment import BUCKETS
+
+Banner = Literal[
+    "not_started",
+    "keep_running",
+    "b_better",
+    "a_better",
+    "no_difference",
+    "inconclusive",
+    "guardrail",
+    "do_not_trust",
+]
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class ArmFigures:
+    """One arm. Shares are of units, from 0 to 1; `value`, `low`, `high` and `brier` are None while hidden."""
+
+    name: str
+    version: int | None
+    planned_share: float
+    seen_share: float | None = None
+    requests: int = 0
+    rows: int = 0
+    units: int = 0
+    errors: int = 0
+    error_rate: float | None = None
+    p95_ms: float | None = None
+    labels: int = 0
+    coverage: float | None = None
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    brier: float | None = None
+
+
+@dataclass(frozen=True)
+class ABReport:
+    """All that is to be told of a test; numbers are of its newest phase.
+
+    `labels`, `labels_needed` and `labels_per_day` are of the smaller arm, in a shadow test pairs. While it
+    `is_hidden` nobody may see which arm is ahead. `agreement` is the share of rows on which both arms of a
+    shadow test say the same.
+    """
+
+    test: ABTest
+    phase: ABPhase | None
+    control: ArmFigures
+    challenger: ArmFigures
+    statistics: ABTestReport | None
+    guardrails: tuple[Guardrail, ...]
+    banner: Banner
+    doubts: tuple[Doubt, ...]
+    cautions: tuple[str, ...]
+    is_hidden: bool
+    labels: int
+    labels_needed: int
+    labels_per_day: float | None
+    days_left: float | None
+    agreement: float | None
+    ended: bool
+
+
+def analyse(test: ABTest, now: datetime) -> ABReport:
+    """Return the report of a test; of a stopped one with the labels that came since."""
+    phase = newest_phase(test)
+    arms = _arms(phase) if phase is not None and test.state != TestState.DRAFT else {}
+    if phase is None or len(arms) != len(ArmName):
+        return _not_started(test, phase, now)
+    return judge(test, _counts(test, arms, now), now)
+
+
+def judge(test: ABTest, counts: PhaseCounts, now: datetime) -> ABReport:
+    """Return the report that these counters give."""
+    is_over = _is_over(test, counts, now)
+    ended = is_over or test.state == TestState.STOPPED
+    found = counters.statistics(test, counts, ended=is_over)
+    doubts = found.doubts if found is not None else ()
+    guards = guarding.guardrails(test, counts)
+    is_hidden = not counters.is_ready(test, counts)
+    rate = _labels_per_day(test, counts, now)
+    return ABReport(
+        test=test,
+        phase=counts.phase,
+        control=_figures(test, counts, ArmName.CONTROL, None if is_hidden else found),
+        challenger=_figures(test, counts, ArmName.CHALLENGER, None if is_hidden else found),
+        statistics=found,
+        guardrails=guards,
+        banner=_banner(doubts, guards, ended, None if is_hidden else found),
+        doubts=doubts,
+        cautions=cautions(test, counts),
+        is_hidden=is_hidden,
+        labels=counts.labels,
+        labels_needed=test.horizon,
+        labels_per_day=rate,
+        days_left=None if ended else _days_left(test, counts.labels, rate, now),
+        agreement=_agreement(test, counts.challenger.traffic),
+        ended=ended,
+    )
+
+
+def _not_started(test: ABTest, phase: ABPhase | None, now: datetime) -> ABReport:
+    share = phase.challenger_share if phase is not None else BUCKETS // 2
+    rate = sizing.labelled_rate(test.endpoint, now).labels_per_day
+    rate = rate and rate * sizing.smaller_share(test, share)
+    control = test.control or test.endpoint.versions.in_production().first()
+    numbers = (control.number if control is not None else None, test.challenger.number)
+    shares = _planned_shares(test, phase)
+    a, b = (ArmFigures(*facts) for facts in zip(ArmName.values, numbers, shares, strict=True))
+    return ABReport(
+        test=test,
+        phase=phase,
+        control=a,
+        challenger=b,
+        statistics=None,
+        guardrails=(),
+        banner="not_started",
+        doubts=(),
+        cautions=(),
+        is_hidden=True,
+        labels=0,
+        labels_needed=test.horizon,
+        labels_per_day=rate,
+        days_left=_days_left(test, 0, rate, now),
+        agreement=None,
+        ended=False,
+    )
+
+
+def _arms(phase: ABPhase) -> dict[str, ABArm]:
+    """Read both arms and their phase as they stand at one moment."""
+    return {arm.name: arm for arm in phase.arms.select_related("version", "phase")}
+
+
+def _counts(test: ABTest, arms: Mapping[str, ABArm], now: datetime) -> PhaseCounts:
+    traffic = traffic_of([arm.pk for arm in arms.values()])
+    control, challenger = (
+        ArmCounts(arms[name], traffic.get(arms[name].pk, NO_TRAFFIC)) for name in ArmName.values
+    )
+    phase, rate = control.arm.phase, None
+    if test.is_running and not min(control.arm.labels, challenger.arm.labels):
+        rate = sizing.labelled_rate(test.endpoint, now).labels_per_day
+        rate = rate and rate * sizing.smaller_share(test, phase.challenger_share)
+    return PhaseCounts(phase, control, challenger, rate)
+
+
+def _is_over(test: ABTest, counts: PhaseCounts, now: datetime) -> bool:
+    """Tell whether the planned end is reached, or was before the test was stopped: by a plan of one look
+    at the end nothing is decided earlier."""
+    last = _end(test)
+    is_late = last is not None and (test.stopped_at or now) >= last
+    return is_late or counts.labels >= test.horizon
+
+
+def _end(test: ABTest) -> datetime | None:
+    if test.most_days is None or test.started_at is None:
+        return None
+    return test.started_at + test.most_days * DAY
+
+
+def _banner(
+    doubts: Collection[Doubt],
+    guards: Collection[Guardrail],
+    ended: bool,  # noqa: FBT001 - a fact, it chooses no way
+    shown: ABTestReport | None,
+) -> Banner:
+    if doubts:
+        return "do_not_trust"
+    if any(guardrail.breached for guardrail in guards):
+        return "guardrail"
+    decision = "keep_running" if shown is None else shown.decision
+    return "inconclusive" if ended and decision == "keep_running" else decision
+
+
+def _figures(
+    test: ABTest, counts: PhaseCounts, name: ArmName, shown: ABTestReport | None
+) -> ArmFigures:
+    """Shown: None while the values are hidden."""
+    place = ArmName.values.index(name)
+    counted = counts.arms[place]
+    arm, traffic = counted.arm, counted.traffic
+    units = sum(side.traffic.units for side in counts.arms)
+    asked = counters.rows_asked(test, counted)
+    value = low = high = None
+    if shown is not None:
+        report = (shown.control, shown.challenger)[place]
+        value, low, high = report.value, report.low, report.high
+    return ArmFigures(
+        name=name.value,
+        version=arm.version.number,
+        planned_share=_planned_shares(test, counts.phase)[place],
+        seen_share=traffic.units / units if units and test.kind == TestKind.SPLIT else None,
+        requests=traffic.requests,
+        rows=traffic.rows,
+        units=traffic.units,
+        errors=traffic.errors,
+        error_rate=guarding.error_rate(traffic),
+        p95_ms=guarding.p95_ms(traffic),
+        labels=arm.labels,
+        coverage=arm.labels / asked if asked else None,
+        value=value,
+        low=low,
+        high=high,
+        brier=guarding.brier(arm) if shown else None,
+    )
+
+
+def _planned_shares(test: ABTest, phase: ABPhase | None) -> tuple[float, float]:
+    if test.kind == TestKind.SHADOW:
+        return 1.0, 1.0
+    a, b = split_of(test, phase).weights
+    return a / BUCKETS, b / BUCKETS
+
+
+def _labels_per_day(test: ABTest, counts: PhaseCounts, now: datetime) -> float | None:
+    """Return what the phase has had a day so far, before its first label what is expected."""
+    if not test.is_running:
+        return None
+    if not counts.labels:
+        return counts.labels_per_day
+    counted = counted_until(test) or now
+    return counts.labels / (max(counted - counts.phase.started_at, HOUR) / DAY)
+
+
+def _days_left(test: ABTest, labels: int, rate: float | None, now: datetime) -> float | None:
+    """Return the days to the horizon, or to the last day that the plan allows."""
+    ends = []
+    if rate:
+        ends.append((test.horizon - labels) / rate)
+    if (last := _end(test)) is not None:
+        ends.append((last - now) / DAY)
+    elif test.most_days is not None:
+        ends.append(float(test.most_days))
+    return min(ends, default=None)
+
+
+def _agreement(test: ABTest, challenger: ArmTraffic) -> float | None:
+    if test.kind != TestKind.SHADOW or not challenger.rows:
+        return None
+    return challenger.agreed / challenger.rows

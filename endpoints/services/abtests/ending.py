@@ -1,0 +1,60 @@
+"""Ends a running test with its summary, inside the transaction of whoever ends it; it moves no version."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from types import MappingProxyType
+
+from endpoints.models import ABTest, AlgorithmVersion
+from endpoints.models.abtest import Conclusion, TestState
+from endpoints.services.abtests import analysis, events, standing, summary
+from endpoints.services.access import Caller
+from endpoints.services.transitions import Decision
+
+
+def end(test: ABTest, conclusion: str, *, reason: str, actor: Caller, now: datetime) -> ABTest:
+    """Stop the test and keep for ever what it says now. Raises Conflict if it is stopped by now.
+
+    The caller holds the endpoint's row, so that of two ends the second waits for the first.
+    """
+    running = standing.locked(test)
+    standing.require_running(running)
+    kept = summary.as_dict(analysis.analyse(running, now=now))
+    ABTest.objects.filter(pk=running.pk).update(
+        state=TestState.STOPPED,
+        stopped_at=now,
+        stopped_by_name=actor.name,
+        conclusion=conclusion,
+        reason=reason,
+        summary=kept,
+    )
+    running.phases.filter(ended_at=None).update(ended_at=now)
+    running.reason = reason
+    events.record(
+        "stop_abtest",
+        running,
+        actor=actor,
+        now=now,
+        before={"state": str(TestState.RUNNING)},
+        after={"state": str(TestState.STOPPED), "conclusion": str(conclusion)},
+        reason=reason,
+    )
+    return running
+
+
+def close_running(version: AlgorithmVersion, verb: str, decision: Decision) -> ABTest | None:
+    """End the test that loses its control by this, if one is running, and return it: B has won if B is
+    promoted, else the test did not finish."""
+    test = standing.running_at(version.endpoint)
+    if test is None:
+        return None
+    conclusion, reason = Conclusion.B_WINS, decision.reason.strip()
+    if version.pk != test.challenger_id:
+        conclusion = Conclusion.DID_NOT_FINISH
+        reason = f"{version.label} {_DONE[verb]}: {reason}"
+    return end(test, conclusion, reason=reason, actor=decision.actor, now=decision.now)
+
+
+_DONE = MappingProxyType(
+    {"promote": "was promoted", "roll_back": "answers again", "archive": "was archived"}
+)

@@ -1,0 +1,144 @@
+"""Judges the guardrails of a test: what B may not make worse, whatever it wins. It reads no tables.
+
+A guardrail is broken by evidence, not by noise: the end of an interval has to lie beyond the limit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from endpoints.models import ABArm, ABPhase, ABTest
+from endpoints.models.abtest import TestKind
+from endpoints.services import histograms
+from endpoints.services.abtests.counts import ArmCounts, ArmTraffic, PhaseCounts, is_ready
+from mlcore.intervals import wilson
+from mlcore.proportions import Share, square_and_add
+from mlcore.special import normal_quantile
+
+FEWEST_REQUESTS = 100
+"""Of an arm: fewer say little of a 95th percentile, and two failures in a row would be all of them."""
+TAIL = 0.95
+"""The quantile of the latencies that is limited."""
+ONE_SIDED = normal_quantile(0.95)
+
+Code = Literal["latency", "errors", "brier"]
+
+
+@dataclass(frozen=True)
+class Guardrail:
+    """A figure of both arms; `limit` is of B's latency itself, of the others' difference, B less A.
+
+    `low` is the lower end of the 95 % interval of what is limited. Where not enough is `known` nothing is
+    broken.
+    """
+
+    code: Code
+    control: float | None
+    challenger: float | None
+    limit: float
+    low: float | None = None
+    known: bool = False
+
+    @property
+    def breached(self) -> bool:
+        return self.known and self.low is not None and self.low > self.limit
+
+
+def guardrails(test: ABTest, counts: PhaseCounts) -> tuple[Guardrail, ...]:
+    """Return those that the plan has."""
+    return tuple(_planned(test, counts))
+
+
+def p95_ms(traffic: ArmTraffic) -> float | None:
+    return histograms.latency_ms(traffic.latencies, TAIL)
+
+
+def error_rate(traffic: ArmTraffic) -> float | None:
+    """Return the share of requests that the arm could not answer."""
+    tried = _failures(traffic)
+    return tried.value if tried.n else None
+
+
+def brier(arm: ABArm) -> float | None:
+    return max(arm.squares, 0.0) / arm.labels if arm.labels else None
+
+
+def _planned(test: ABTest, counts: PhaseCounts) -> Iterator[Guardrail]:
+    if test.latency_limit_ms is not None:
+        yield _latency(test.latency_limit_ms, *counts.arms)
+    if test.error_margin is not None:
+        yield _errors(test.error_margin, *counts.arms)
+    if test.brier_margin is not None:
+        yield _brier(test, test.brier_margin, counts)
+
+
+def _latency(limit: float, control: ArmCounts, challenger: ArmCounts) -> Guardrail:
+    """The quantile whose share is as low as that of the tail may be is the lower end of the tail's."""
+    latencies = challenger.traffic.latencies
+    measured = sum(latencies.values())
+    if measured < FEWEST_REQUESTS:
+        return Guardrail("latency", p95_ms(control.traffic), p95_ms(challenger.traffic), limit)
+    least, _ = wilson(TAIL * measured, measured)
+    return Guardrail(
+        "latency",
+        p95_ms(control.traffic),
+        p95_ms(challenger.traffic),
+        limit,
+        low=histograms.latency_ms(latencies, least),
+        known=True,
+    )
+
+
+def _errors(limit: float, control: ArmCounts, challenger: ArmCounts) -> Guardrail:
+    a, b = error_rate(control.traffic), error_rate(challenger.traffic)
+    shares = _failures(control.traffic), _failures(challenger.traffic)
+    if min(share.n for share in shares) < FEWEST_REQUESTS:
+        return Guardrail("errors", a, b, limit)
+    units = control.traffic.units, challenger.traffic.units or control.traffic.units
+    low = square_and_add(*map(_wilson_by_unit, shares, units)).low
+    return Guardrail("errors", a, b, limit, low=low, known=True)
+
+
+def _failures(traffic: ArmTraffic) -> Share:
+    return Share(traffic.errors, traffic.requests + traffic.errors)
+
+
+def _wilson_by_unit(share: Share, units: int) -> tuple[float, float, float]:
+    """A client that is broken fails at each request: as many as a unit has tell as much as one."""
+    together = max(share.n / units, 1.0) if units else 1.0
+    return share.value, *wilson(share.k / together, share.n / together)
+
+
+def _brier(test: ABTest, limit: float, counts: PhaseCounts) -> Guardrail:
+    """Of pairs the error is that of independent rows, which is no smaller."""
+    if not is_ready(test, counts):
+        return Guardrail("brier", None, None, limit)
+    control, challenger = (counted.arm for counted in counts.arms)
+    a, b = brier(control) or 0.0, brier(challenger) or 0.0
+    is_shadow = test.kind == TestKind.SHADOW
+    variance = sum(
+        _variance(arm) * _together(counts.phase if is_shadow else arm, arm.labels)
+        for arm in (control, challenger)
+    )
+    low = b - a - ONE_SIDED * math.sqrt(variance)
+    return Guardrail("brier", a, b, limit, low=low, known=True)
+
+
+def _variance(arm: ABArm) -> float:
+    """Of the mean of independent rows; rounding must not make it negative."""
+    mean = brier(arm) or 0.0
+    return max(arm.fourths / arm.labels - mean**2, 0.0) / arm.labels
+
+
+def _together(counted: ABArm | ABPhase, rows: int) -> float:
+    """Return how many rows of its unit tell at least as much as one independent row: sum n^2 / sum n.
+
+    F1 weighs rows by what they are. The mean rows of a unit are never more than that.
+    """
+    if rows <= counted.units or not counted.units:
+        return 1.0
+    weighed = counted.sum_nn / counted.sum_n if counted.sum_n > 0 else 0.0
+    return max(weighed, rows / counted.units, 1.0)
