@@ -12,7 +12,6 @@ from typing import NamedTuple, Self
 from endpoints.services import histograms
 from endpoints.services.histograms import Counts
 
-
 REMEMBERED_UNITS = 32_768
 """Of which this writer knows that they are stored: most units come again, and need no statement then."""
 
