@@ -150,10 +150,10 @@ def test_the_shadow_is_no_request_of_its_version(raisin: Endpoint, shadow: ABTes
 def test_the_challenger_has_a_time_of_its_own(
     raisin: Endpoint, shadow: ABTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nine milliseconds went by while it scored."""
-    clock = iter([0, 9_000_000])
+    """Nine seconds went by while it scored."""
+    clock = iter([0, 9_000_000_000])
     monkeypatch.setattr(shadows, "perf_counter_ns", lambda: next(clock))
     cast.prediction(raisin)
     found = trial.latencies(shadow)
-    assert found["challenger"] == {"30": 1}
+    assert found["challenger"] == {"60": 1}
     assert found["control"] != found["challenger"]
