@@ -16,13 +16,16 @@ from endpoints.services import histograms
 from endpoints.services.abtests.counts import ArmCounts, ArmTraffic, PhaseCounts, is_ready
 from mlcore.intervals import wilson
 from mlcore.proportions import Share, square_and_add
-from mlcore.special import normal_quantile
+from mlcore.sequential import boundary
+from mlcore.special import two_sided
 
 FEWEST_REQUESTS = 100
 """Of an arm: fewer say little of a 95th percentile, and two failures in a row would be all of them."""
 TAIL = 0.95
 """The quantile of the latencies that is limited."""
-ONE_SIDED = normal_quantile(0.95)
+RISK, TUNED_FOR = 0.05, 1_000
+"""The chance that a guardrail which B keeps is ever broken, and the rows, or requests, of both arms at which
+one is found broken soonest: tests that stop by themselves look each minute."""
 
 Code = Literal["latency", "errors", "brier"]
 
@@ -31,8 +34,8 @@ Code = Literal["latency", "errors", "brier"]
 class Guardrail:
     """A figure of both arms; `limit` is of B's latency itself, of the others' difference, B less A.
 
-    `low` is the lower end of the 95 % interval of what is limited. Where not enough is `known` nothing is
-    broken.
+    `low` is the lower end of the interval of what is limited, and holds at every look. Where not enough is
+    `known` nothing is broken.
     """
 
     code: Code
@@ -77,19 +80,14 @@ def _planned(test: ABTest, counts: PhaseCounts) -> Iterator[Guardrail]:
 
 def _latency(limit: float, control: ArmCounts, challenger: ArmCounts) -> Guardrail:
     """The quantile whose share is as low as that of the tail may be is the lower end of the tail's."""
+    a, b = p95_ms(control.traffic), p95_ms(challenger.traffic)
     latencies = challenger.traffic.latencies
     measured = sum(latencies.values())
     if measured < FEWEST_REQUESTS:
-        return Guardrail("latency", p95_ms(control.traffic), p95_ms(challenger.traffic), limit)
-    least, _ = wilson(TAIL * measured, measured)
-    return Guardrail(
-        "latency",
-        p95_ms(control.traffic),
-        p95_ms(challenger.traffic),
-        limit,
-        low=histograms.latency_ms(latencies, least),
-        known=True,
-    )
+        return Guardrail("latency", a, b, limit)
+    least, _ = wilson(TAIL * measured, measured, _level(measured))
+    low = histograms.latency_ms(latencies, least)
+    return Guardrail("latency", a, b, limit, low=low, known=True)
 
 
 def _errors(limit: float, control: ArmCounts, challenger: ArmCounts) -> Guardrail:
@@ -98,7 +96,9 @@ def _errors(limit: float, control: ArmCounts, challenger: ArmCounts) -> Guardrai
     if min(share.n for share in shares) < FEWEST_REQUESTS:
         return Guardrail("errors", a, b, limit)
     units = control.traffic.units, challenger.traffic.units or control.traffic.units
-    low = square_and_add(*map(_wilson_by_unit, shares, units)).low
+    level = _level(sum(share.n for share in shares))
+    a_side, b_side = (_by_unit(*side, level) for side in zip(shares, units, strict=True))
+    low = square_and_add(a_side, b_side).low
     return Guardrail("errors", a, b, limit, low=low, known=True)
 
 
@@ -106,10 +106,10 @@ def _failures(traffic: ArmTraffic) -> Share:
     return Share(traffic.errors, traffic.requests + traffic.errors)
 
 
-def _wilson_by_unit(share: Share, units: int) -> tuple[float, float, float]:
+def _by_unit(share: Share, units: int, level: float) -> tuple[float, float, float]:
     """A client that is broken fails at each request: as many as a unit has tell as much as one."""
     together = max(share.n / units, 1.0) if units else 1.0
-    return share.value, *wilson(share.k / together, share.n / together)
+    return share.value, *wilson(share.k / together, share.n / together, level)
 
 
 def _brier(test: ABTest, limit: float, counts: PhaseCounts) -> Guardrail:
@@ -123,8 +123,18 @@ def _brier(test: ABTest, limit: float, counts: PhaseCounts) -> Guardrail:
         _variance(arm) * _together(counts.phase if is_shadow else arm, arm.labels)
         for arm in (control, challenger)
     )
-    low = b - a - ONE_SIDED * math.sqrt(variance)
+    low = b - a - _reach(control.labels + challenger.labels) * math.sqrt(variance)
     return Guardrail("brier", a, b, limit, low=low, known=True)
+
+
+def _reach(rows: int) -> float:
+    """Return the standard errors to the lower end."""
+    return boundary(rows, 2 * RISK, TUNED_FOR)
+
+
+def _level(rows: int) -> float:
+    """Return the level of a two-sided interval that reaches as far."""
+    return 1 - two_sided(_reach(rows))
 
 
 def _variance(arm: ABArm) -> float:
