@@ -7,12 +7,14 @@ from typing import Any
 from uuid import uuid4
 
 from django import forms
+from django.core.exceptions import ValidationError
 
 from dashboard.lifecycle_forms import KEPT, TOO_SHORT
 from dashboard.text_fields import LinesField
 from endpoints.errors import DomainError
 from endpoints.models import ABTest, AlgorithmVersion
 from endpoints.models.abtest import Conclusion, Looks, TestKind, TestMetric
+from endpoints.services.abtests import checking
 from endpoints.services.transitions import MIN_REASON
 from endpoints.services.words import LONGEST_REASON
 
@@ -35,7 +37,8 @@ LOOKS = (
 CONCLUSIONS = tuple((choice.value, str(choice.label).capitalize()) for choice in Conclusion)
 KEEP, PROMOTE = "control", "challenger"
 FEWEST_LABELS = 50
-LARGEST = 2_000_000_000
+EXACT = 1e-9
+"""What floating point leaves of a hundredth."""
 
 
 def _default(name: str) -> Any:
@@ -59,13 +62,21 @@ def _whole(name: str, label: str, hint: str, **facts: Any) -> forms.IntegerField
     return forms.IntegerField(
         label=label,
         help_text=hint,
-        **{"initial": None, "min_value": 0, "max_value": LARGEST, "required": False} | facts,
+        **{"initial": None, "min_value": 0, "max_value": checking.MOST_LABELS, "required": False}
+        | facts,
     )
+
+
+def _two_decimals(percent: float) -> None:
+    """A share is kept in basis points, and none is rounded silently."""
+    if abs(100 * percent - round(100 * percent)) > EXACT:
+        raise ValidationError(f"Give two decimals at most; {percent:.15g} has more.")
 
 
 def _share(hint: str) -> forms.FloatField:
     return forms.FloatField(
         label="Share of B",
+        validators=[_two_decimals],
         min_value=0.01,
         max_value=99.99,
         initial=50,
@@ -102,7 +113,8 @@ class PlanForm(forms.Form):
     horizon = _whole(
         "horizon",
         "Ends at this many labels",
-        "Of each arm. If you leave it empty, as many as the smallest difference needs.",
+        "Of each arm. If you leave it empty, as many as the smallest difference needs, also when the "
+        "plan is changed.",
         min_value=FEWEST_LABELS,
     )
     most_days = _whole(

@@ -88,6 +88,7 @@ def read_labelled_csv(
     labels = [None if text in MISSING else text for text in texts]
     features = [row[:place] + row[place + 1 :] for row in rows]
     names = names[:place] + names[place + 1 :]
+    _refuse_foreign(names, schema)
     return Labelled(_in_order(names, features, schema), labels, lines)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from mlcore.assignment import BUCKETS, Split
 from mlcore.comparison import (
@@ -83,12 +83,24 @@ class Plan:
         return self.horizon * BUCKETS / min(self.split.weights) / 2
 
 
+class Settled(NamedTuple):
+    """What the one look at the horizon found, by a plan that allows no other."""
+
+    ends: Ends
+    p_value: float
+
+
 @dataclass(frozen=True)
 class Look:
-    """What the caller knows: the always-valid result so far, and whether the time is over."""
+    """What the caller knows: the always-valid result so far, and whether the time is over.
+
+    ``settled`` is the fixed result of the look at the horizon once it was taken: it stands, whatever
+    the labels that come later say, since a second look at a fixed interval would be peeking.
+    """
 
     before: AlwaysValid | None = None
     ended: bool = False
+    settled: Settled | None = None
 
 
 @dataclass(frozen=True)
@@ -108,9 +120,10 @@ class ABTestReport:
     """Everything that a page shows of a test.
 
     ``difference`` is challenger (B) minus control (A). ``fixed`` and ``p_value`` hold for a single
-    look at the horizon; ``always_valid`` is what all looks so far say together, and is to be
-    handed to the next one; ``this_look`` is of this one alone. ``doubts`` are the reasons for
-    not trusting the test; the p values of the checks behind them are valid at every look too.
+    look at the horizon, and are of that one once it is settled. ``always_valid`` is what all looks
+    so far say together, and is to be handed to the next one; ``this_look`` is of this one alone.
+    ``doubts`` are the reasons for not trusting the test; the p values of the checks behind them are
+    valid at every look too.
     """
 
     goal: Goal
@@ -172,7 +185,9 @@ def analyse_shadow(counters: ShadowCounters, plan: Plan, look: Look | None = Non
 def verdict(ends: Ends, plan: Plan) -> Decision | None:
     """What an interval of the difference says: who is better, that it does not matter, or nothing.
 
-    A difference that lies within the margin altogether does not matter, be it 0 or not.
+    A difference that lies within the margin altogether does not matter, be it 0 or not. A margin
+    belongs below the effect that is looked for: an effect within it is "b_better" while the interval
+    is wide, and "no_difference" once it is narrow.
 
     >>> plan = Plan(horizon=1000, margin=0.01)
     >>> verdict(Ends(0.005, 0.03), plan), verdict(Ends(0.002, 0.008), plan)
@@ -202,6 +217,7 @@ def _report(
     least = min(arm.labels for arm in arms)
     # A limit theorem says nothing of the first labels, so their intervals bind no later look.
     total = now.after(look.before) if now and least >= plan.minimum_labels else look.before
+    fixed, p_value = look.settled or (found.ends, found.p_value)
     doubts = _doubts(checks, total)
     return ABTestReport(
         goal=plan.goal,
@@ -209,15 +225,15 @@ def _report(
         challenger=_arm(arms[1], found.challenger),
         difference=found.difference,
         se=found.se,
-        fixed=found.ends,
-        p_value=found.p_value,
+        fixed=fixed,
+        p_value=p_value,
         this_look=now,
         always_valid=total,
         belief=found.belief,
         sample_ratio_p=checks[0],
         coverage_p=checks[1],
         doubts=doubts,
-        decision="do_not_trust" if doubts else _decision(least, found.ends, total, course),
+        decision="do_not_trust" if doubts else _decision(least, fixed, total, course),
     )
 
 

@@ -52,7 +52,8 @@ class _CellsError(MlcoreError):
         where = f"{place} {first.row}" if first.row is not None else ""
         if first.column is not None:
             where += f", column {first.column}" if where else f"column {first.column}"
-        more = f" (and {others} more problem{'s' if others > 1 else ''})" if others else ""
+        least = "at least " if len(cells) >= MOST_CELLS else ""
+        more = f" (and {least}{others} more problem{'s' if others > 1 else ''})" if others else ""
         return cls(f"{where}: {first.message}{more}" if where else first.message + more, cells)
 
 

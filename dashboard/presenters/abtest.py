@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlencode
 
 from django.utils.safestring import SafeString
@@ -17,7 +16,7 @@ from dashboard.presenters.abtest_words import Banner
 from dashboard.zero_line import Difference, zero_line
 from endpoints.models import ABLook, ABPhase, ABTest
 from endpoints.models.abcount import ArmName
-from endpoints.models.abtest import TestKind, TestMetric
+from endpoints.models.abtest import Looks, TestKind, TestMetric, TestState
 from endpoints.services.abtests import summary
 from endpoints.services.abtests.analysis import ABReport, ArmFigures
 from mlcore.sample_ratio import MISMATCH
@@ -25,11 +24,22 @@ from mlcore.sample_ratio import MISMATCH
 
 @dataclass(frozen=True)
 class Arm:
-    """A row of the table of arms; `query` is the filter of the predictions page that finds its requests."""
+    """A row of the table of arms; `query` is the filter of the predictions page that finds its requests.
+
+    The challenger of a shadow test has none: it is shown the requests of the control.
+    """
 
     title: str
     figures: ArmFigures
     query: str
+
+    @property
+    def units(self) -> int | None:
+        return self.figures.units if self.query else None
+
+    @property
+    def refused(self) -> int:
+        return self.figures.errors if self.query else 0
 
 
 @dataclass(frozen=True)
@@ -69,6 +79,15 @@ class Told:
     def title(self) -> str:
         return Unit(self.test.metric).title
 
+    @property
+    def shows_rows(self) -> bool:
+        """Whether rows are another number than requests; labels and coverage are of rows."""
+        return any(arm.figures.rows != arm.figures.requests for arm in self.arms)
+
+    @property
+    def has_refused(self) -> bool:
+        return any(arm.refused for arm in self.arms)
+
 
 def told(report: ABReport, course: Sequence[ABLook] = ()) -> Told:
     """Return all of it; the course is that of the present phase."""
@@ -82,11 +101,17 @@ def told(report: ABReport, course: Sequence[ABLook] = ()) -> Told:
         interval="" if hides else Unit(report.test.metric).span(words.deciding(report)),
         limits=tuple(_limits(report)),
         course=None if hides else _course_chart(report, course),
-        hidden=planned.hidden_until(report.test) if hides else "",
+        hidden=_hidden(report) if hides else "",
         method=planned.method(report.test),
         checks=tuple(_checks(report)),
         is_doubted=bool(report.doubts),
     )
+
+
+def _hidden(report: ABReport) -> str:
+    if report.test.state != TestState.STOPPED:
+        return planned.hidden_until(report.test, summary.units_needed(report))
+    return words.stopped_before(report)
 
 
 def _arm(report: ABReport, arm: ArmFigures) -> Arm:
@@ -207,7 +232,8 @@ def _course_chart(report: ABReport, course: Sequence[ABLook]) -> charts.LineChar
         },
         y_label=f"{unit}, by number of labels",
     )
-    return drawn.with_band(f"{planned.level(report.test)} interval of all looks")
+    of = "all looks" if report.test.looks == Looks.ANY_TIME else "each look"
+    return drawn.with_band(f"{planned.level(report.test)} interval of {of}")
 
 
 def _present(report: ABReport, seen: int) -> list[tuple[int, float, float, float]]:
@@ -251,39 +277,3 @@ def _last_look(course: Sequence[ABLook], unit: Unit) -> str:
         return "too few labels"
     look = course[-1]
     return f"{unit.difference(look.difference)}, {unit.span((look.low, look.high))}"
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A figure as it stood when the test was stopped, and as the labels that came later have it."""
-
-    name: str
-    before: str
-    now: str
-
-
-def kept(report: ABReport) -> list[Kept]:
-    """The kept summary beside a recount; nothing for a test that was stopped without one."""
-    test = report.test
-    if not test.summary:
-        return []
-    before, now = (_figures(test, found) for found in (test.summary, summary.as_dict(report)))
-    return [Kept(name, value, now.get(name, "")) for name, value in before.items()]
-
-
-def _figures(test: ABTest, found: Mapping[str, Any]) -> dict[str, str]:
-    """The figures of a summary by what they are called; of hidden results there are none."""
-    unit, result = Unit(test.metric), found["result"] or {}
-    ends, belief = result.get(result.get("decides")), result.get("b_better")
-    told = {
-        "Labels of A": formats.count(found["control"]["labels"]),
-        "Labels of B": formats.count(found["challenger"]["labels"]),
-        f"{unit.title} of A": unit.value(found["control"]["value"]),
-        f"{unit.title} of B": unit.value(found["challenger"]["value"]),
-        "Difference, B less A": unit.difference(result.get("difference")),
-        f"{planned.level(test)} interval": unit.span(ends and (ends["low"], ends["high"])),
-        "P(B is better)": formats.percent(belief),
-    }
-    if test.kind == TestKind.SPLIT:
-        told["p of the sample ratio"] = formats.p_value(found["checks"]["sample_ratio_p"])
-    return told

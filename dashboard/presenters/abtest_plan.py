@@ -72,8 +72,16 @@ def labels_of(test: ABTest) -> str:
     return "labels" if test.kind == TestKind.SHADOW else "labels per arm"
 
 
-def hidden_until(test: ABTest) -> str:
-    return f"hidden until {test.minimum_labels:,} {labels_of(test)}, to avoid stopping early"
+def hidden_until(test: ABTest, units: int | None = None) -> str:
+    """Units: how many must have a label, where there are labels enough of too few."""
+    least = f"{test.minimum_labels:,} {labels_of(test)}"
+    if units is not None:
+        least = f"{units:,} labelled {units_of(test)}"
+    return f"hidden until {least}, to avoid stopping early"
+
+
+def units_of(test: ABTest) -> str:
+    return "units" if test.kind == TestKind.SHADOW else "units per arm"
 
 
 def level(test: ABTest) -> str:
@@ -270,4 +278,7 @@ def _days(found: Size) -> str:
 def _rate_words(found: Size) -> str:
     if found.labels_per_day is None:
         return "nobody can say without labels"
-    return f"at {found.labels_per_day:,.0f} labels a day"
+    if found.labels_per_day < 1:
+        return "at less than 1 label a day"
+    rate = round(found.labels_per_day)
+    return f"at {rate:,} label{'' if rate == 1 else 's'} a day"

@@ -15,10 +15,13 @@ from dashboard.presenters.abtest_plan import (
     labels_of,
     level,
     milliseconds,
+    units_of,
 )
 from endpoints.models import ABTest
 from endpoints.models.abtest import Conclusion, Looks, TestState
+from endpoints.services.abtests import summary
 from endpoints.services.abtests.analysis import ABReport, ArmFigures, Guardrail
+from endpoints.services.snapshots import Served
 from mlcore.sample_ratio import MISMATCH
 
 GUARDRAILS = {"latency": "Latency of B, p95", "errors": "Error rate", "brier": "Brier score"}
@@ -99,6 +102,9 @@ def progress(report: ABReport) -> str:
 
 
 def _left(report: ABReport) -> str:
+    units = summary.units_needed(report)
+    if units is not None and report.labels >= report.labels_needed:
+        return f"but from {report.units:,} of the {units:,} {units_of(report.test)} it needs"
     if report.days_left is None:
         return "no labels have come lately, so nobody can say how long it takes"
     if report.days_left < 1:
@@ -108,15 +114,21 @@ def _left(report: ABReport) -> str:
 
 
 def _hidden(report: ABReport) -> tuple[str, ...]:
-    return (f"The result is {hidden_until(report.test)}.",) if report.is_hidden else ()
+    if not report.is_hidden:
+        return ()
+    return (f"The result is {hidden_until(report.test, summary.units_needed(report))}.",)
 
 
 def _found(report: ABReport) -> str:
     """The difference with the interval that decides, or that there are too few labels to show it."""
     found, ends = report.statistics, deciding(report)
     if report.is_hidden or found is None or found.difference is None or ends is None:
+        if (units := summary.units_needed(report)) is not None:
+            of_all = f"{report.units:,} of the {units:,} labelled {units_of(report.test)}"
+            return f"There are {of_all} it needs at least."
         least = report.test.minimum_labels
-        return f"There are {report.labels:,} of the {least:,} {labels_of(report.test)} it needs at least."
+        are = "is" if report.labels == 1 else "are"
+        return f"There {are} {report.labels:,} of the {least:,} {labels_of(report.test)} it needs at least."
     unit = Unit(report.test.metric)
     of = f"{unit.title} of B (v{report.challenger.version}) less A (v{report.control.version})"
     shown = f"{unit.difference(found.difference)}, {level(report.test)} interval {unit.span(ends)}"
@@ -198,6 +210,23 @@ def guardrail(found: Guardrail) -> str:
 def shown(code: str, value: float | None) -> str:
     """A guardrail's number as such numbers read."""
     return {"latency": milliseconds, "errors": formats.percent, "brier": formats.score}[code](value)
+
+
+def stopped_before(report: ABReport) -> str:
+    """Why a stopped test has no result: too few labels, or labels of too few units."""
+    test, units = report.test, summary.units_needed(report)
+    least = f"{test.minimum_labels:,} {labels_of(test)}"
+    if units is not None:
+        least = f"{units:,} labelled {units_of(test)}"
+    return f"no result: it was stopped before {least}"
+
+
+def left_out(served: Served | None) -> str:
+    """Why serving leaves the running test out; nothing where it does not."""
+    problem = (served.test_problem or served.problem) if served is not None else ""
+    if not problem:
+        return ""
+    return f"The test is left out of serving, and nothing is counted for it: {problem}"
 
 
 def arm_title(arm: ArmFigures) -> str:

@@ -109,7 +109,7 @@ def told(
         metric=chosen,
         metrics=present,
         chart=_chart([*reversed(known)], chosen, found),
-        table=tuple(row for row in known if row.realised or row.estimated),
+        table=tuple(row for row in known if row.labels or row.estimated),
         labels=sum(window.labels or 0 for window in windows),
         rows=sum(window.rows for window in windows),
         delay=delay,

@@ -90,7 +90,7 @@ def _receive(request: HttpRequest, form: PlanForm, test: ABTest) -> HttpResponse
     try:
         if "show" in request.POST:
             planned = ABTest(endpoint=test.endpoint, **settings)
-            checking.require_sound(planned)
+            drafting.complete(planned, now=timezone.now(), challenger_share=share)
             return _show(request, form, test.endpoint, test=test, size=size_of(planned, share))
         kept = _keep(request, test, settings, share)
     except InvalidRequest as error:
@@ -102,6 +102,8 @@ def _receive(request: HttpRequest, form: PlanForm, test: ABTest) -> HttpResponse
 def _keep(request: HttpRequest, test: ABTest, settings: dict[str, Any], share: int) -> ABTest:
     caller, now = caller_of(request), timezone.now()
     if test.pk is not None:
+        if settings["horizon"] == test.horizon:  # the form brings it back
+            del settings["horizon"]
         drafting.configure(test, settings | {"challenger_share": share}, actor=caller, now=now)
         messages.success(request, "The plan is changed.")
         return test

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django_htmx.http import HttpResponseClientRefresh
 
 from dashboard.presenters import abtest as presenter
-from dashboard.presenters import abtest_plan, abtest_words
+from dashboard.presenters import abtest_kept, abtest_plan, abtest_words
 from dashboard.views.shell import caller_of, page
 from endpoints.models import ABLook, ABPhase, ABTest, AlgorithmVersion, Status
 from endpoints.models.abtest import TestKind, TestState
@@ -22,6 +22,7 @@ from endpoints.services import access
 from endpoints.services.abtests import analysis, drafting, sizing
 from endpoints.services.abtests.analysis import ABReport
 from endpoints.services.access import Caller, Need
+from endpoints.services.snapshots import snapshots
 
 PAGE_SIZE = 20
 MOST_OF_A_VERSION = 20
@@ -67,7 +68,7 @@ def test(request: HttpRequest, test_id: int) -> HttpResponse:
     if found.state == TestState.STOPPED:
         context |= {
             "ended": abtest_words.ended(found),
-            "kept": presenter.kept(context["told"].report),
+            "kept": abtest_kept.kept(context["told"].report),
         }
     return render(request, "dashboard/abtest/test.html", context)
 
@@ -108,6 +109,7 @@ def shown(test: ABTest) -> dict[str, Any]:
 
 def _told(report: ABReport, course: Sequence[ABLook] = ()) -> dict[str, Any]:
     test, share = report.test, share_of(report.phase)
+    served = snapshots.get(test.endpoint.slug) if test.is_running else None
     return {
         "test": test,
         "endpoint": test.endpoint,
@@ -115,6 +117,7 @@ def _told(report: ABReport, course: Sequence[ABLook] = ()) -> dict[str, Any]:
         "share": share,
         "kind": abtest_plan.kind(test, share),
         "is_split": test.kind == TestKind.SPLIT,
+        "left_out": abtest_words.left_out(served),
     }
 
 

@@ -24,6 +24,7 @@ from endpoints.services.access import Need
 from endpoints.services.monitoring.configuring import monitor_of
 from endpoints.services.monitoring.given_rows import Given
 from endpoints.services.snapshots import Served
+from mlcore.errors import MOST_CELLS
 
 ABOUT_THE_FILE = (InvalidRequest, InvalidRows, NoModel, NotFound, TooLarge)
 
@@ -88,6 +89,7 @@ def _show(
         "monitor": monitor_of(endpoint),
         "most": settings.RAISIN_MAX_BODY_BYTES,
         "most_rows": settings.RAISIN_MAX_ROWS,
+        "most_cells": MOST_CELLS,
         **more,
     }
     return render(request, "dashboard/endpoint/check.html", context, status=status)

@@ -21,6 +21,7 @@ from endpoints.errors import NotFound
 from endpoints.models import AlgorithmVersion, DriftReport, Endpoint, Monitor
 from endpoints.models.monitoring import Verdict, Window
 from endpoints.services import access, overview
+from endpoints.services.abtests import hiding
 from endpoints.services.access import Need
 from endpoints.services.monitoring import performance, reports, trends
 from endpoints.services.monitoring.configuring import monitor_of
@@ -148,13 +149,15 @@ def _report(request: HttpRequest, version: AlgorithmVersion, window: str) -> Dri
 
 def _performance(request: HttpRequest, version: AlgorithmVersion, window: str) -> dict[str, Any]:
     by = WINDOW_OF_LABELS.get(window, window)
-    windows = performance.newest(version, by, WINDOWS, timezone.now())
+    now = timezone.now()
+    unseen = hiding.hidden(version, now)
+    windows = performance.newest(version, by, WINDOWS, now, unseen)
     told = figures.told(
         windows,
         metric=request.GET.get("metric", ""),
         delay=performance.delay(version),
         reference=performance.reference(version),
-        changes=performance.changes(version, CHANGES),
+        changes=performance.changes(version, CHANGES, unseen),
         version=version.number,
     )
-    return {"performance": told}
+    return {"performance": told, "unseen": unseen}

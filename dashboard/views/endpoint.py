@@ -9,10 +9,11 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from dashboard import charts
-from dashboard.presenters import attention, history, refusals, snippets
+from dashboard.presenters import abtest_words, attention, history, refusals, snippets
 from dashboard.views.shell import caller_of, page
 from endpoints.models import AlgorithmVersion, Endpoint
 from endpoints.services import access, lifecycle, overview, traffic
+from endpoints.services.abtests import hiding
 from endpoints.services.access import Need
 from endpoints.services.periods import PERIODS, Period
 from endpoints.services.snapshots import Served, snapshots
@@ -27,16 +28,20 @@ def endpoint(request: HttpRequest, slug: str) -> HttpResponse:
     caller = caller_of(request)
     found = access.get_endpoint(caller=caller, slug=slug, need=Need.READ)
     period = PERIODS.get(request.GET.get("period", ""), PERIODS[DEFAULT_PERIOD])
+    served = snapshots.get(slug)
+    test = found.abtests.running().select_related("control", "challenger").first()
     context = {
         "endpoint": found,
         "rollback": lifecycle.rollback_target(found) if caller.may(Need.ROLL_BACK, found) else None,
         "paused": attention.PAUSED,
-        "test": found.abtests.running().select_related("control", "challenger").first(),
+        "test": test,
+        "hidden": hiding.hidden(test.challenger, timezone.now()) if test is not None else None,
+        "left_out": abtest_words.left_out(served),
         "periods": PERIODS.values(),
         "events": history.told(found.events.all()[:EVENTS]),
         **versions_of(found),
         **traffic_of(found, period),
-        **example(snapshots.get(slug)),
+        **example(served),
     }
     part = "_traffic" if request.htmx else "overview"
     return render(request, f"dashboard/endpoint/{part}.html", context)

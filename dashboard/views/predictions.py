@@ -95,8 +95,15 @@ def download(request: HttpRequest, slug: str) -> StreamingHttpResponse:
     endpoint = access.get_endpoint(caller=caller, slug=slug, need=Need.READ)
     versions = export.answered(endpoint, with_inputs=caller.may(Need.VIEW_INPUTS, endpoint))
     filtered = PredictionFilter(request.GET, endpoint=endpoint, caller=caller)
+    _require_sound(filtered)
     lines = export.lines(filtered, versions)
     return downloads.answer(export.header(versions), lines, name=f"{endpoint.slug}-predictions")
+
+
+def _require_sound(filtered: PredictionFilter) -> None:
+    """A page says which part of a filter it left out; a file could not."""
+    for name, problems in filtered.form.errors.items():
+        raise InvalidRequest(f"{name}: {problems[0]}")
 
 
 @page

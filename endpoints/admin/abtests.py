@@ -15,6 +15,7 @@ from django.utils.text import capfirst
 
 from endpoints.admin.base import KnownEndpointsFilter, OfKnownEndpoints
 from endpoints.admin.versions import version_link
+from endpoints.errors import InvalidRequest
 from endpoints.models import ABArm, ABPhase, ABTest, AlgorithmVersion, LabelledUnit
 from endpoints.models.abtest import TestKind, TestState
 from endpoints.services.abtests import analysis, checking, drafting
@@ -49,8 +50,12 @@ class ABTestForm(forms.ModelForm):
             if name in cleaned:
                 setattr(self.instance, name, cleaned[name])
         if not self.errors:
-            for name, said in checking.problems(self.instance).items():
-                self.add_error(name, said)
+            settings = {name: cleaned[name] for name in self.changed_data}
+            try:
+                drafting.revised(self.instance, settings, now=timezone.now())
+            except InvalidRequest as error:
+                for cell in error.cells:
+                    self.add_error(cell.column, cell.message.removeprefix(f"{cell.column}: "))
         return cleaned
 
 

@@ -17,7 +17,6 @@ from endpoints.services.abtests import checking
 from mlcore.assignment import BUCKETS
 
 FEWEST_LABELS = 50
-MOST_COST = 1e9
 LONGEST_TITLE = 200
 ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]*$"
 
@@ -51,18 +50,22 @@ SETTINGS: Sequence[Field] = (
     ),
     SHARE,
     Choice(name="metric", about="What decides.", choices=TestMetric.values),
-    Number(name="cost_fp", about="Of a false positive; for expected_cost.", most=MOST_COST),
-    Number(name="cost_fn", about="Of a false negative; for expected_cost.", most=MOST_COST),
+    Number(
+        name="cost_fp", about="Of a false positive; for expected_cost.", most=checking.MOST_COST
+    ),
+    Number(
+        name="cost_fn", about="Of a false negative; for expected_cost.", most=checking.MOST_COST
+    ),
     Number(
         name="margin",
         about="A difference up to this does not matter; in the metric's units.",
-        most=MOST_COST,
+        most=checking.MOST_COST,
     ),
     Number(
         name="minimum_effect",
         about="The difference that the test should be able to find.",
         least=0.0001,
-        most=MOST_COST,
+        most=checking.MOST_COST,
     ),
     Number(name="alpha", about="0.05 is 95 % certainty.", least=0.0001, most=0.5),
     Choice(

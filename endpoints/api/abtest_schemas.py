@@ -95,6 +95,7 @@ ABTESTS: dict[str, Schema] = {
         banner=one_of(get_args(Banner)),
         ended=FLAG,
         hidden_until=nullable(COUNT),
+        hidden_until_units=nullable(COUNT),
         **{name: one_of(values) for name, values in KNOWN.items()},
         alpha=NUMBER,
         margin=NUMBER,
@@ -115,6 +116,16 @@ ABTESTS: dict[str, Schema] = {
         ),
         guardrails=listed(ref("ABGuardrail")),
         cautions=listed(TEXT),
+        phases=listed(
+            record(
+                **PHASE,
+                control=record(requests=COUNT, labels=COUNT),
+                challenger=record(requests=COUNT, labels=COUNT),
+                difference=MAYBE,
+                low=MAYBE,
+                high=MAYBE,
+            )
+        ),
     ),
     "ABArm": record(
         version=nullable(COUNT),

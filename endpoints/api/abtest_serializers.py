@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import OuterRef, QuerySet, Subquery
+from django.urls import reverse
 from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.reverse import reverse
 
 from endpoints.api.change_serializers import moment_json
 from endpoints.models import ABLook, ABPhase, ABTest, AlgorithmVersion
@@ -66,7 +66,7 @@ def test_json(test: Any, request: Request) -> dict[str, Any]:
         "summary": summary_text(test),
         "parent_mlalgorithm_1": test.live if test.state == TestState.DRAFT else test.control_id,
         "parent_mlalgorithm_2": test.challenger_id,
-        "url": reverse("dashboard:test", args=[test.pk], request=request),
+        "url": request.build_absolute_uri(reverse("dashboard:test", args=[test.pk])),
     }
 
 

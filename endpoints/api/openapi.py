@@ -104,7 +104,7 @@ TAGS = {
 }
 IN_HEADER: Mapping[str, Schema] = {
     IDEMPOTENT: {"type": "string", "pattern": "^[!-~]{1,64}$"},
-    HEADER: UNIT,
+    HEADER: UNIT | {"pattern": r"^[!-+\--~]{1,128}$"},  # no comma: it may be two
 }
 ABOUT = (
     "Train, promote, serve: everything that the pages do. Routes end without a slash; bodies and answers are "

@@ -20,8 +20,11 @@ from endpoints.errors import NotFound
 from endpoints.models import AlgorithmVersion, Endpoint, StreamChange
 from endpoints.models.monitoring import Window
 from endpoints.services import access
+from endpoints.services.abtests import hiding
+from endpoints.services.abtests.hiding import Hidden
 from endpoints.services.access import Need
 from endpoints.services.monitoring import label_stream, performance
+from endpoints.services.monitoring.label_stream import Watched
 from endpoints.services.monitoring.performance import Delay, PerformanceWindow
 from mlcore.estimate import ASSUMPTIONS
 
@@ -45,7 +48,9 @@ class Performance(JsonView):
         window = self._window()
         limit = NewestFirst().get_page_size(request)
         version = self._version(endpoint)
-        windows = performance.newest(version, window, limit, timezone.now())
+        now = timezone.now()
+        unseen = hiding.hidden(version, now)
+        windows = performance.newest(version, window, limit, now, unseen)
         answer = {
             "endpoint": endpoint.slug,
             "version": version.number,
@@ -53,8 +58,9 @@ class Performance(JsonView):
             "reference": _reference(version),
             "delay": _delay(performance.delay(version)),
             "windows": [_window(found) for found in reversed(windows)],
-            "detectors": [asdict(found) for found in label_stream.watched(version)],
-            "changes": list(map(_change, performance.changes(version, MOST_CHANGES))),
+            "detectors": [_detector(found, unseen) for found in label_stream.watched(version)],
+            "changes": list(map(_change, performance.changes(version, MOST_CHANGES, unseen))),
+            "note": unseen.note if unseen is not None else None,
             "assumptions": ASSUMPTIONS,
         }
         return Response(answer)
@@ -76,6 +82,10 @@ class Performance(JsonView):
 def _reference(version: AlgorithmVersion) -> dict[str, Any] | None:
     found = performance.reference(version)
     return None if found is None else asdict(found)
+
+
+def _detector(found: Watched, unseen: Hidden | None) -> dict[str, Any]:
+    return asdict(found) | ({} if unseen is None else {"width": None, "error_rate": None})
 
 
 def _delay(delay: Delay | None) -> dict[str, Any] | None:

@@ -35,9 +35,10 @@ PERFORMANCE: dict[str, Schema] = {
         delay=nullable(record(labels=COUNT, median_seconds=NUMBER, p90_seconds=NUMBER)),
         windows=listed(ref("PerformanceWindow")),
         detectors=listed(
-            record(detector=TEXT, labels=COUNT, width=COUNT, error_rate=nullable(NUMBER))
+            record(detector=TEXT, labels=COUNT, width=nullable(COUNT), error_rate=nullable(NUMBER))
         ),
         changes=listed(ref("ErrorChange")),
+        note=nullable(TEXT),
         assumptions=listed(TEXT),
     ),
     "PerformanceWindow": record(

@@ -18,9 +18,10 @@ class ArmName(models.TextChoices):
 class ABPhase(models.Model):
     """A time in which the shares of traffic did not change. Each phase is a test of its own.
 
-    `low`, `high` and `p_value` are the common part of all looks so far, None before the first look that
-    counts. Of a shadow test the cells count labelled rows by true class and by who was right; with three or
-    more classes all are among the negatives. The unit sums are of B's worth less A's.
+    `low`, `high` and `p_value` are the common part of all looks since a label was corrected, None before the
+    first look that counts; of a test of one look they are what this one found. Of a shadow test the
+    cells count labelled rows by true class and by who was right; with three or more classes all are among
+    the negatives. The unit sums are of B's worth less A's.
     """
 
     test = models.ForeignKey(ABTest, on_delete=models.CASCADE, related_name="phases")

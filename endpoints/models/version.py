@@ -90,7 +90,8 @@ class AlgorithmVersion(models.Model):
     @property
     def status_word(self) -> str:
         """The status within a sentence."""
-        return "an A/B test" if self.status == Status.AB_TESTING else str(self.status)
+        words = {Status.AB_TESTING: "an A/B test", Status.ARCHIVED: "the archive"}
+        return words.get(Status(self.status), str(self.status))
 
 
 class StatusChangeQuerySet(models.QuerySet["StatusChange"]):

@@ -48,6 +48,21 @@ def stopped_by(client: Client, test: ABTest, **answers: str) -> Any:
     return client.post(address, read(client.get(address)).fields | asked | answers, follow=True)
 
 
+def test_a_result_that_cannot_be_computed_is_shown_and_stopped(
+    winning: ABTest, alex: User, browse: Browse
+) -> None:
+    ABTest.objects.update(metric="expected_cost", cost_fp=1e300, cost_fn=1e300)
+    client = browse(alex)
+    shown = client.get(f"/tests/{winning.pk}/")
+    assert "The result cannot be computed from these counts and this plan" in text_of(shown)
+    assert_clean(shown)
+    response = stopped_by(client, winning)
+    assert response.status_code == 200
+    assert "The result cannot be computed from these counts and this plan" in text_of(response)
+    winning.refresh_from_db()
+    assert (winning.state, winning.conclusion) == ("stopped", "b_wins")
+
+
 def test_it_works(draft: ABTest, alex: User, browse: Browse) -> None:
     client = browse(alex)
     shown = client.get(f"/tests/{draft.pk}/start/")
@@ -110,6 +125,41 @@ def test_a_share_is_changed_with_a_reason(winning: ABTest, alex: User, browse: B
     again = client.post(address, {"challenger_share": "20", "reason": REASON}, follow=True)
     assert "B has this share already." in text_of(again)
     assert winning.phases.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [
+        ("0", "Ensure this value is greater than or equal to 0.01."),
+        ("99.995", "Ensure this value is less than or equal to 99.99."),
+        ("12.345", "Give two decimals at most; 12.345 has more."),
+        ("20.004999", "Give two decimals at most; 20.004999 has more."),
+    ],
+)
+def test_a_share_that_cannot_be_kept_is_refused(
+    share: str, said: str, winning: ABTest, alex: User, browse: Browse
+) -> None:
+    client, address = browse(alex), f"/tests/{winning.pk}/share/"
+    refused = client.post(address, {"challenger_share": share, "reason": REASON})
+    assert refused.status_code == 422
+    assert said in refused.context["form"].errors["challenger_share"]
+    assert said in text_of(refused)
+    assert winning.phases.count() == 1
+
+
+@pytest.mark.parametrize(("share", "kept"), [("0.01", 1), ("99.99", 9_999), ("0.29", 29)])
+def test_a_share_of_two_decimals_is_kept_as_it_is(
+    share: str, kept: int, winning: ABTest, alex: User, browse: Browse
+) -> None:
+    address = f"/tests/{winning.pk}/share/"
+    browse(alex).post(address, {"challenger_share": share, "reason": REASON})
+    assert winning.phases.get(number=2).challenger_share == kept
+
+
+def test_a_version_in_the_archive_cannot_start(draft: ABTest, alex: User, browse: Browse) -> None:
+    draft.endpoint.versions.filter(number=2).update(status="archived")
+    said = text_of(browse(alex).get(f"/tests/{draft.pk}/start/"))
+    assert "v2 is in the archive: a test starts from staging." in said
 
 
 def test_a_shadow_test_has_no_share_to_change(raisin: Endpoint, alex: User, browse: Browse) -> None:

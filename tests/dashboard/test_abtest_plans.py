@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
+from dashboard.presenters import abtest_plan
 from endpoints.models import ABTest, Endpoint, Event
 from endpoints.services.abtests import sizing
 from tests import cast
@@ -95,6 +97,13 @@ def test_a_larger_difference_needs_fewer_labels(
         ("minimum_labels", "10", "greater than or equal to 50"),
         ("alpha", "0.9", "less than or equal to 0.5"),
         ("margin", "2", "It is a share"),
+        ("margin", "0.03", "Give less than the smallest difference to find"),
+        ("title", "\u200b", "Give it a title that can be seen."),
+        ("cost_fn", "1e300", "Give a number from 0 to 1,000,000,000."),
+        ("cost_fp", "1e300", "Give a number from 0 to 1,000,000,000."),
+        ("minimum_effect", "0.0001", "To find 0.0001 takes "),
+        ("horizon", "99999999999999999999", "less than or equal to 100000000"),
+        ("minimum_labels", "99999999999999999999", "less than or equal to 100000000"),
         ("error_margin", "7", "Give 1 at most."),
         ("most_days", "0", "greater than or equal to 1"),
     ],
@@ -114,6 +123,24 @@ def test_it_says_beside_the_field_what_is_wrong(
         assert f'aria-describedby="id_{field}' in response.content.decode()
         assert not ABTest.objects.exists()
         assert_clean(response)
+
+
+def test_a_horizon_that_was_worked_out_follows_the_plan(
+    raisin: Endpoint, dana: User, browse: Browse
+) -> None:
+    client = browse(dana)
+    client.post(NEW, PLAN)
+    test = ABTest.objects.get()
+    before = test.horizon
+    address = f"/tests/{test.pk}/edit/"
+    changed = PLAN | {"minimum_effect": "0.05"}
+    assert client.post(address, changed | {"horizon": str(before)}).status_code == 302
+    test.refresh_from_db()
+    assert test.horizon < before
+    client.post(address, changed | {"horizon": "700", "alpha": "0.01"})
+    client.post(address, changed | {"horizon": "700"})
+    test.refresh_from_db()
+    assert (test.horizon, test.alpha) == (700, 0.05)
 
 
 def test_what_is_wrong_in_a_folded_part_is_unfolded(
@@ -190,3 +217,20 @@ def test_who_may_not_plan_gets_no_form(raisin: Endpoint, eve: User, browse: Brow
     assert browse(eve).get(NEW).status_code == 403
     assert browse(eve).post(NEW, PLAN).status_code == 403
     assert not ABTest.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("rate", "said"),
+    [
+        (0.4, "at less than 1 label a day"),
+        (1.2, "at 1 label a day"),
+        (1.6, "at 2 labels a day"),
+        (1_234.5, "at 1,234 labels a day"),
+        (None, "nobody can say without labels"),
+    ],
+)
+def test_a_rate_is_said_in_words_that_fit(rate: float | None, said: str, raisin: Endpoint) -> None:
+    planned = ABTest(endpoint=raisin, challenger=raisin.versions.get(number=2), horizon=400)
+    found = sizing.size(planned, raisin, timezone.now(), challenger_share=5_000)
+    days = abtest_plan.size(planned, replace(found, labels_per_day=rate))[2]
+    assert (days.title, days.note) == ("Days", said)

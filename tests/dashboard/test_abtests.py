@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from dashboard import formats
-from endpoints.models import ABTest, Endpoint
+from endpoints.models import ABArm, ABTest, ABTraffic, AlgorithmVersion, Endpoint
 from endpoints.services.abtests import analysis, starting, stopping, summary
 from endpoints.services.abtests.stopping import Stop
 from tests import cast
@@ -33,7 +33,7 @@ TITLES = (
     "Stop: B breaks the limit of",
     "Do not trust this test",
 )
-MOST_QUERIES = 15
+MOST_QUERIES = 16
 
 
 def page_of(test: ABTest) -> str:
@@ -55,7 +55,7 @@ STATES: dict[str, Callable[[Endpoint], ABTest]] = {
     "Keep running": tested.split_test,
     "B is better: ready to decide": lambda it: tested.split_test(it, right=(840, 900)),
     "A is better": lambda it: tested.split_test(it, right=(900, 840)),
-    "No useful difference": lambda it: alike(it, margin=0.03),
+    "No useful difference": lambda it: alike(it, margin=0.03, minimum_effect=0.1),
     "Inconclusive": alike,
     "Stop: B breaks the limit of": lambda it: tested.split_test(
         it, right=(840, 900), errors=(2, 80), latency_limit_ms=1.2
@@ -301,6 +301,111 @@ def test_it_asks_the_database_a_few_times(raisin: Endpoint, eve: User, browse: B
                 client.get(address)
             counts.append(len(asked))
         assert counts[0] == counts[1] <= MOST_QUERIES
+
+
+def unload(version: AlgorithmVersion) -> None:
+    AlgorithmVersion.objects.filter(pk=version.pk).update(artifact_sha256="0" * 64)
+    trial.tell_servers(version.endpoint.abtests.get())
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_test_that_serving_leaves_out_says_so(
+    number: int, raisin: Endpoint, eve: User, browse: Browse
+) -> None:
+    test = tested.split_test(raisin)
+    client = browse(eve)
+    addresses = (page_of(test), TESTS, "/endpoints/raisin/")
+    for address in addresses:
+        assert "is left out of serving" not in text_of(client.get(address))
+    unload(raisin.versions.get(number=number))
+    for address in addresses:
+        response = client.get(address)
+        said = text_of(response)
+        assert "The test is left out of serving, and nothing is counted for it: " in said
+        assert f"The artefact of v{number} cannot be used" in said
+        assert 'class="notice notice-warning"' in response.content.decode()
+        assert_clean(response)
+    trial.stop(test)
+    assert "is left out of serving" not in text_of(client.get(page_of(test)))
+
+
+def test_a_paused_endpoint_asks_nothing(raisin: Endpoint, eve: User, browse: Browse) -> None:
+    test = tested.split_test(raisin)
+    client, told = browse(eve), "The endpoint is paused: nothing is asked."
+    assert told not in text_of(client.get(page_of(test)))
+    Endpoint.objects.update(paused_at=timezone.now())
+    for address in (page_of(test), TESTS):
+        assert told in text_of(client.get(address))
+        part = client.get(address, headers={"HX-Request": "true"})
+        assert told in text_of(part)
+    trial.stop(test)
+    assert told not in text_of(client.get(page_of(test)))
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (44, "No result: it was stopped before 100 labels per arm. There are 44."),
+        (1, "No result: it was stopped before 100 labels per arm. There is 1."),
+    ],
+)
+def test_a_stopped_test_hides_nothing_any_more(
+    labels: int, said: str, raisin: Endpoint, eve: User, browse: Browse
+) -> None:
+    test = tested.split_test(raisin, right=(1, 1), labels=(labels, labels), units=(90, 90))
+    client = browse(eve)
+    verb = "is" if labels == 1 else "are"
+    assert f"So far there {verb} {labels}." in text_of(client.get(page_of(test)))
+    trial.stop(test)
+    shown = text_of(client.get(page_of(test)))
+    assert said in shown
+    assert "idden until" not in shown
+
+
+def test_a_test_of_too_few_units_says_so_when_it_is_stopped(
+    raisin: Endpoint, eve: User, browse: Browse
+) -> None:
+    test = tested.split_test(raisin)
+    ABArm.objects.update(units=40)
+    trial.stop(test)
+    said = text_of(browse(eve).get(page_of(test)))
+    assert "No result: it was stopped before 50 labelled units per arm." in said
+
+
+def test_rows_stand_beside_requests_where_they_differ(
+    raisin: Endpoint, eve: User, browse: Browse
+) -> None:
+    test = tested.split_test(raisin)
+    client = browse(eve)
+    assert 'data-label="Rows"' not in client.get(page_of(test)).content.decode()
+    ABTraffic.objects.filter(arm=trial.arms(test)["challenger"]).update(rows=2_345)
+    shown = client.get(page_of(test)).content.decode()
+    assert '<td class="num" data-label="Rows">2,345</td>' in shown
+    assert '<td class="num" data-label="Rows">1,200</td>' in shown
+
+
+def test_units_of_refused_requests_are_explained(
+    raisin: Endpoint, eve: User, browse: Browse
+) -> None:
+    test = tested.split_test(raisin)
+    client, told = browse(eve), "Units count refused requests too."
+    assert told not in text_of(client.get(page_of(test)))
+    ABTraffic.objects.filter(arm=trial.arms(test)["challenger"]).update(errors=3)
+    assert told in text_of(client.get(page_of(test)))
+
+
+def test_a_shadow_has_no_units_of_its_own(raisin: Endpoint, eve: User, browse: Browse) -> None:
+    test = tested.shadow_test(raisin)
+    ABTraffic.objects.filter(arm=trial.arms(test)["challenger"]).update(units=0, errors=3)
+    response = browse(eve).get(page_of(test))
+    cells = response.content.decode().split('data-label="Units">')[1:]
+    assert [cell.split("</td>")[0] for cell in cells] == ["1,200", formats.MISSING]
+    assert "Units count refused requests too." not in text_of(response)
+
+
+def test_one_label_is_one(raisin: Endpoint, eve: User, browse: Browse) -> None:
+    test = tested.split_test(raisin, right=(1, 1), labels=(1, 1), units=(80, 90), most_days=2)
+    assert "There is 1 of the 100 labels per arm" in text_of(browse(eve).get(page_of(test)))
 
 
 def test_without_any_it_offers_to_plan_one(

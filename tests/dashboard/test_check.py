@@ -87,6 +87,7 @@ def test_the_version_that_was_looked_at_is_asked(
         (b"", 422, "The file is empty."),
         (b" \n", 400, "The file is empty."),
         (b"Area\n1\n", 422, "the column MajorAxisLength is missing"),
+        (b"Class\nBesni\n", 422, "the column Area is missing"),
         (csv([]), 400, "The CSV has a header but no rows."),
         (csv(ALIKE[:1]) + b"\n1,2\n", 422, "line 3: expected 7 values, got 2"),
         (b"\xff\xfe", 400, "Line 1 of the CSV is not UTF-8 text."),
@@ -117,6 +118,23 @@ def test_every_bad_cell_is_told_by_line_and_column(
     assert "line 4, column Area: expected a number, got 'y'" in said
     assert read(response).fields["version"] == "1"
     assert_clean(response)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says", "lists"),
+    [
+        (99, "(and 98 more problems)", "All that is wrong 99 places"),
+        (150, "(and at least 99 more problems)", "The first 100 places that are wrong"),
+    ],
+)
+def test_more_problems_than_are_listed(
+    raisin: Endpoint, ana: User, browse: Browse, wrong: int, says: str, lists: str
+) -> None:
+    lines = csv(ALIKE[:200]).split(b"\n")
+    lines[1 : wrong + 1] = [b"x" + line[line.index(b",") :] for line in lines[1 : wrong + 1]]
+    response = check(browse(ana), b"\n".join(lines), version="1")
+    assert says in text_of(response)
+    assert lists in text_of(response)
 
 
 def test_few_rows_get_no_verdict(raisin: Endpoint, ana: User, browse: Browse) -> None:

@@ -15,6 +15,8 @@ from endpoints.services.access import Caller
 from endpoints.services.monitoring.tick import tick
 from tests.dashboard.conftest import Browse
 from tests.dashboard.pages import assert_clean, text_of
+from tests.endpoints.services.abtests import counted, trial
+from tests.endpoints.services.labelled import items, send
 from tests.endpoints.services.monitoring import traffic
 
 PAGE = "/endpoints/raisin/drift/"
@@ -92,6 +94,28 @@ def test_labels_stand_beside_the_estimate(watched: Endpoint, eve: User, browse: 
     f1 = browse(eve).get(PAGE, {"window": "day", "metric": "f1"})
     assert f1.context["performance"].metric == "f1"
     assert_clean(f1)
+
+
+def test_a_challenger_is_as_hidden_as_its_test(raisin: Endpoint, eve: User, browse: Browse) -> None:
+    test = trial.running_test(
+        raisin, raisin.versions.get(number=2), kind="split", minimum_labels=50
+    )
+    asked = counted.Asked((counted.Said(1),), counted.B, at=timezone.now())
+    send(items(counted.log(test, [asked] * 4), "Besni"))
+    client, day = browse(eve), {"window": "day", "version": "2"}
+    response = client.get(PAGE, day)
+    [row] = response.context["performance"].table
+    assert (row.labels, row.realised) == (4, None)
+    assert "are hidden while its test has fewer than 50 labels per arm." in text_of(response)
+    assert "100 %" not in text_of(response).partition("Window by window")[2]
+    assert_clean(response)
+    overview = client.get("/endpoints/raisin/", {"period": "30d"})
+    assert ">hidden</span>" in overview.content.decode()
+    trial.stop(test)
+    assert ">hidden</span>" not in client.get("/endpoints/raisin/").content.decode()
+    shown = client.get(PAGE, day)
+    assert shown.context["performance"].table[0].realised.value == 1.0
+    assert "hidden while" not in text_of(shown)
 
 
 def test_nothing_was_looked_at_yet(raisin: Endpoint, eve: User, browse: Browse) -> None:

@@ -207,6 +207,31 @@ def test_the_download_is_what_the_filter_shows(site: Site, ana: User, browse: Br
     assert len(rows_of(browse(ana), "?labelled=true")) == 1
 
 
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("abtest=abc", "abtest"),
+        ("unit=%00", "unit"),
+        ("cells=nope", "cells"),
+        ("version=1&cells=level", "level"),
+        ("above=inf", "above"),
+        ("version=1&since=soon", "since"),
+    ],
+)
+def test_a_refused_filter_downloads_nothing(
+    query: str, field: str, site: Site, ana: User, browse: Browse
+) -> None:
+    client = browse(ana)
+    refused = client.get(f"{DOWNLOAD}?{query}")
+    assert refused.status_code == 400
+    assert f"{field}: " in text_of(refused)
+    page = client.get(f"{LIST}?{query}")
+    assert "This filter was left out" in text_of(page)
+    assert not [link for link in read(page).links if link.startswith(DOWNLOAD)]
+    sound = client.get(f"{LIST}?version=1")
+    assert [link for link in read(sound).links if link.startswith(DOWNLOAD)]
+
+
 def test_the_download_hides_inputs_from_who_may_not_see_them(
     site: Site, eve: User, browse: Browse
 ) -> None:

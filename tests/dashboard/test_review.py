@@ -89,7 +89,8 @@ def test_it_moves_versions(
 ) -> None:
     response = decide(browse(alex), url(number, to))
     assert statuses(raisin) == expected
-    assert f"v{number} is in {to} since" in text_of(response)
+    where = "the archive" if to == "archived" else to
+    assert f"v{number} is in {where} since" in text_of(response)
 
 
 def test_it_stages_without_a_reason_and_restores_with_one(
@@ -180,7 +181,7 @@ def test_it_refuses_when_the_version_itself_has_moved(
     response = client.post(url(2, "testing"), answers, follow=True)
     said = text_of(response)
     assert response.status_code == 409
-    assert "v2 is in archived now, since 14:00:00 (dana) while you were reading." in said
+    assert "v2 is in the archive now, since 14:00:00 (dana) while you were reading." in said
     assert f"What you wrote {REASON}" in said
     assert statuses(raisin)[1] == (2, "archived")
 

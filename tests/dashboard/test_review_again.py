@@ -51,7 +51,7 @@ def test_going_back_after_a_rollback_does_not_promote_again(
     decide(client, url(1, "production"), cause="Slower than before")
     said = text_of(client.post(PROMOTE, answers, follow=True))
     assert "This was done once already" in said
-    assert "v2 is in archived now" in said
+    assert "v2 is in the archive now" in said
     assert "Nothing was changed." in said
     assert statuses(raisin) == [(1, "production"), (2, "archived")]
 

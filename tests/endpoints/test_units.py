@@ -137,7 +137,34 @@ def test_a_number_is_a_name(raisin: Endpoint, api: APIClient) -> None:
 
 
 def test_none_is_named() -> None:
-    assert unit_of(RequestFactory().post("/", headers={"X-Unit-ID": ""}), None, "") == ""
+    assert unit_of(RequestFactory().post("/"), None, "") == ""
+
+
+@pytest.mark.parametrize(("route", "body"), ROUTES)
+def test_a_header_without_text_is_refused(
+    route: str, body: dict[str, Any], raisin: Endpoint, api: APIClient, at_root: None
+) -> None:
+    """A server that cannot read the text of a header hands it on without."""
+    answer = post(api, route, body, x_unit_id="")
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
+    assert "X-Unit-ID has 1 to 128 visible ASCII characters" in answer.json()["message"]
+    assert not PredictionRequest.objects.exists()
+
+
+@pytest.mark.parametrize("given", ["user-1,user-2", "user-1,user-1", "user-1,", ","])
+def test_a_header_with_a_comma_may_be_two(given: str) -> None:
+    factory = RequestFactory()
+    with pytest.raises(InvalidRequest, match=r"^X-Unit-ID .* and no spaces or commas, not"):
+        unit_of(factory.post("/", headers={"X-Unit-ID": given}))
+    assert unit_of(factory.post("/"), given) == given
+
+
+@pytest.mark.parametrize("given", ["unit_id=user-7&unit_id=user-8", "unit_id=user-7&unit_id="])
+def test_a_query_names_one_unit(given: str, raisin: Endpoint, api: APIClient) -> None:
+    problem = problem_in(post(api, f"{PREDICT}?{given}", ROW), 400, "invalid_request")
+    assert problem["message"] == "unit_id is in the query more than once."
+    assert problem["errors"][0]["field"] == "unit_id"
+    assert not PredictionRequest.objects.exists()
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from mlcore.abtest import (
     ABTestReport,
     Look,
     Plan,
+    Settled,
     analyse_shadow,
     analyse_split,
     verdict,
@@ -132,6 +133,15 @@ def test_without_a_margin_every_difference_matters() -> None:
 def test_the_horizon_ends_what_nothing_has_decided() -> None:
     assert split(840, 845, replace(PLAN, horizon=1000)).decision == "inconclusive"
     assert split(840, 845, look=Look(ended=True)).decision == "inconclusive"
+
+
+def test_the_look_at_the_horizon_that_was_taken_stands() -> None:
+    plan = Plan(horizon=1000, looks="at_horizon")
+    look = Look(settled=Settled(Ends(-0.03, -0.01), 0.002))
+    report = split(840, 871, plan, look)
+    assert report.decision == "a_better"
+    assert (report.fixed, report.p_value) == look.settled
+    assert report.difference == pytest.approx(0.031)
 
 
 def test_a_single_look_at_the_horizon_decides_by_the_fixed_interval() -> None:

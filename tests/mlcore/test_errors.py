@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from mlcore import ArtifactError, CellError, DataError, MlcoreError, SchemaError
-from mlcore.errors import did_you_mean, listed, shown
+from mlcore.errors import MOST_CELLS, did_you_mean, listed, shown
 
 
 def test_it_works() -> None:
@@ -11,6 +11,8 @@ def test_it_works() -> None:
     error = SchemaError.of([cell, cell], place="row")
     assert str(error) == "row 3, column Area: expected a number, got 'x' (and 1 more problem)"
     assert error.cells == (cell, cell)
+    capped = SchemaError.of([cell] * MOST_CELLS, place="row")
+    assert str(capped).endswith("(and at least 99 more problems)")
 
 
 def test_every_error_has_a_code_and_one_root() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,6 +45,35 @@ def test_it_works(demo_site: LiveSite) -> None:
         assert json.loads(logged["probabilities"]) == [answer["probability"]]
         assert logged["number"] == answer["version"] == demo_site.demo["production"]
     assert len(probabilities) == 1
+
+
+def sent_as_it_is(site: LiveSite, *headers: bytes) -> tuple[int, str]:
+    """Post a row with these header lines past every client; return status and body."""
+    body = json.dumps(ROW).encode()
+    head = [f"POST {PREDICT} HTTP/1.1".encode(), b"Host: 127.0.0.1", b"Connection: close", *headers]
+    with socket.create_connection(("127.0.0.1", site.port), timeout=20) as connection:
+        length = f"Content-Length: {len(body)}".encode()
+        connection.sendall(b"\r\n".join([*head, length, b"", body]))
+        answer = b"".join(iter(lambda: connection.recv(65_536), b"")).decode()
+    return int(answer.split(" ", 2)[1]), answer
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        ["X-Unit-ID: grün".encode()],
+        ["X-Unit-ID: grün".encode("latin-1")],
+        [b"X-Unit-ID:"],
+        [b"X-Unit-ID: user-1", b"X-Unit-ID: user-2"],
+        ["X-Unit-ID: grün".encode(), b"X-Unit-ID: user-2"],
+    ],
+)
+def test_a_unit_that_cannot_be_read_is_refused(demo_site: LiveSite, headers: list[bytes]) -> None:
+    """The server hands such headers on without their text, or as one."""
+    status, answer = sent_as_it_is(demo_site, *headers)
+    assert status == 400, answer
+    assert "X-Unit-ID has 1 to 128 visible ASCII characters" in answer
+    assert sent_as_it_is(demo_site, b"X-Unit-ID: user-1")[0] == 200
 
 
 def test_it_is_live_and_ready(demo_site: LiveSite) -> None:

@@ -6,7 +6,7 @@ It reads no row of the log, writes nothing and knows neither pages nor JSON.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -19,12 +19,14 @@ from endpoints.services.abtests.arm_traffic import traffic_of
 from endpoints.services.abtests.cautions import cautions
 from endpoints.services.abtests.counting import counted_until
 from endpoints.services.abtests.counts import (
+    FEWEST_UNITS,
     NO_TRAFFIC,
     ArmCounts,
     ArmTraffic,
     PhaseCounts,
 )
 from endpoints.services.abtests.guarding import Guardrail
+from endpoints.services.abtests.phase_figures import PhaseFigures, earlier, phase_figures
 from endpoints.services.abtests.plans import newest_phase, split_of
 from mlcore.abtest import ABTestReport, Doubt
 from mlcore.assignment import BUCKETS
@@ -70,7 +72,9 @@ class ABReport:
 
     `labels`, `labels_needed` and `labels_per_day` are of the smaller arm, in a shadow test pairs. While it
     `is_hidden` nobody may see which arm is ahead. `agreement` is the share of rows on which both arms of a
-    shadow test say the same.
+    shadow test say the same. `ended`: the horizon or the last day is reached, whoever stopped the test when.
+    `units_needed` is None unless the results wait for that many labelled units, of which there are `units`;
+    `phases` begin with the first.
     """
 
     test: ABTest
@@ -89,25 +93,33 @@ class ABReport:
     days_left: float | None
     agreement: float | None
     ended: bool
+    units: int = 0
+    units_needed: int | None = None
+    phases: tuple[PhaseFigures, ...] = ()
 
 
 def analyse(test: ABTest, now: datetime) -> ABReport:
     """Return the report of a test; of a stopped one with the labels that came since."""
-    phase = newest_phase(test)
+    return analyse_phase(test, newest_phase(test), now)
+
+
+def analyse_phase(test: ABTest, phase: ABPhase | None, now: datetime) -> ABReport:
+    """Return the report that one phase alone would give."""
     arms = _arms(phase) if phase is not None and test.state != TestState.DRAFT else {}
     if phase is None or len(arms) != len(ArmName):
         return _not_started(test, phase, now)
-    return judge(test, _counts(test, arms, now), now)
+    report = judge(test, _counts(test, arms, now), now)
+    return replace(report, phases=(*earlier(test, phase), *report.phases))
 
 
 def judge(test: ABTest, counts: PhaseCounts, now: datetime) -> ABReport:
     """Return the report that these counters give."""
-    is_over = _is_over(test, counts, now)
-    ended = is_over or test.state == TestState.STOPPED
-    found = counters.statistics(test, counts, ended=is_over)
+    ended = counters.is_over(test, counts, now)
+    is_done = ended or test.state == TestState.STOPPED
+    found = counters.statistics(test, counts, ended=ended)
     doubts = found.doubts if found is not None else ()
     guards = guarding.guardrails(test, counts)
-    is_hidden = not counters.is_ready(test, counts)
+    is_hidden = found is None or not counters.is_ready(test, counts)
     rate = _labels_per_day(test, counts, now)
     return ABReport(
         test=test,
@@ -116,16 +128,19 @@ def judge(test: ABTest, counts: PhaseCounts, now: datetime) -> ABReport:
         challenger=_figures(test, counts, ArmName.CHALLENGER, None if is_hidden else found),
         statistics=found,
         guardrails=guards,
-        banner=_banner(doubts, guards, ended, None if is_hidden else found),
+        banner=_banner(doubts, guards, is_done, None if is_hidden else found),
         doubts=doubts,
-        cautions=cautions(test, counts),
+        cautions=cautions(test, counts, found),
         is_hidden=is_hidden,
         labels=counts.labels,
         labels_needed=test.horizon,
         labels_per_day=rate,
-        days_left=None if ended else _days_left(test, counts.labels, rate, now),
+        days_left=None if is_done else _days_left(test, counts.labels, rate, now),
         agreement=_agreement(test, counts.challenger.traffic),
         ended=ended,
+        units=counters.labelled_units(test, counts),
+        units_needed=FEWEST_UNITS if counters.waits_for_units(test, counts) else None,
+        phases=(phase_figures(test, counts, None if is_hidden else found),),
     )
 
 
@@ -174,24 +189,10 @@ def _counts(test: ABTest, arms: Mapping[str, ABArm], now: datetime) -> PhaseCoun
     return PhaseCounts(phase, control, challenger, rate)
 
 
-def _is_over(test: ABTest, counts: PhaseCounts, now: datetime) -> bool:
-    """Tell whether the planned end is reached, or was before the test was stopped: by a plan of one look
-    at the end nothing is decided earlier."""
-    last = _end(test)
-    is_late = last is not None and (test.stopped_at or now) >= last
-    return is_late or counts.labels >= test.horizon
-
-
-def _end(test: ABTest) -> datetime | None:
-    if test.most_days is None or test.started_at is None:
-        return None
-    return test.started_at + test.most_days * DAY
-
-
 def _banner(
     doubts: Collection[Doubt],
     guards: Collection[Guardrail],
-    ended: bool,  # noqa: FBT001 - a fact, it chooses no way
+    is_done: bool,  # noqa: FBT001 - a fact, it chooses no way
     shown: ABTestReport | None,
 ) -> Banner:
     if doubts:
@@ -199,7 +200,7 @@ def _banner(
     if any(guardrail.breached for guardrail in guards):
         return "guardrail"
     decision = "keep_running" if shown is None else shown.decision
-    return "inconclusive" if ended and decision == "keep_running" else decision
+    return "inconclusive" if is_done and decision == "keep_running" else decision
 
 
 def _figures(
@@ -255,9 +256,9 @@ def _labels_per_day(test: ABTest, counts: PhaseCounts, now: datetime) -> float |
 def _days_left(test: ABTest, labels: int, rate: float | None, now: datetime) -> float | None:
     """Return the days to the horizon, or to the last day that the plan allows."""
     ends = []
-    if rate:
+    if rate and labels < test.horizon:
         ends.append((test.horizon - labels) / rate)
-    if (last := _end(test)) is not None:
+    if (last := counters.last_moment(test)) is not None:
         ends.append((last - now) / DAY)
     elif test.most_days is not None:
         ends.append(float(test.most_days))

@@ -63,9 +63,16 @@ class Book:
         self._units: dict[UnitKey, UnitChange] = defaultdict(UnitChange)
         self._touched: set[int] = set()
         self._changed: set[int] = set()
+        self._corrected: set[int] = set()
+
+    def settle(self, now: datetime) -> None:
+        """Take the one look of a test whose last day is over, before later labels are counted."""
+        for phase_id in self._phases:
+            looking.settle(self.test, self._counts(phase_id), now)
 
     def add(self, arm_id: int, row: LabelledRow, sign: Sign = 1) -> None:
-        """Count a row that the log has under this arm, or take it away.
+        """Count a row that the log has under this arm, or take it away: a label was corrected, so that what
+        the looks before said of the phase is dropped.
 
         A row of a shadow test that the challenger could not score is no pair, and counts nowhere.
         """
@@ -93,12 +100,16 @@ class Book:
         for phase_id in sorted(self._touched):
             phase = self._phases[phase_id]
             before = self._labels_before[phase_id]
+            if phase_id in self._corrected:
+                looking.forget(phase)
             looking.note(self.test, self._counts(phase_id), now, labels_before=before)
             phase.save(update_fields=OF_A_PHASE if self._is_shadow else looking.LOOKED)
         for arm_id in sorted(self._changed):
             self.arms[arm_id].save(update_fields=OF_AN_ARM)
 
     def _count(self, arm: ABArm, said: Said, truth: int, sign: Sign) -> None:
+        if sign == -1:
+            self._corrected.add(arm.phase_id)
         outcome, square = said.outcome(truth), said.squared_error(truth)
         setattr(arm, outcome, getattr(arm, outcome) + sign)
         arm.squares += sign * square

@@ -7,13 +7,22 @@ from endpoints.models.abtest import TestKind, TestMetric
 from endpoints.services.abtests.counts import (
     FEWEST_UNITS,
     PhaseCounts,
+    is_ready,
     labelled_units,
     units_repeat,
 )
+from mlcore.abtest import ABTestReport
+
+NOT_COMPUTED = (
+    "The result cannot be computed from these counts and this plan; the server's log says why."
+)
 
 
-def cautions(test: ABTest, counts: PhaseCounts) -> tuple[str, ...]:
+def cautions(test: ABTest, counts: PhaseCounts, found: ABTestReport | None) -> tuple[str, ...]:
+    """Found: None where nothing can be computed, or nothing is there yet."""
     said = []
+    if found is None and is_ready(test, counts):
+        said.append(NOT_COMPUTED)
     repeat = units_repeat(test, counts)
     units = labelled_units(test, counts)
     if repeat and counts.labels >= test.minimum_labels and units < FEWEST_UNITS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 
 from django.core.exceptions import ValidationError
 
@@ -15,6 +16,8 @@ from endpoints.services.label_classes import classes_of
 from mlcore.assignment import BUCKETS
 from mlcore.errors import CellError
 
+MOST_COST = 1e9
+"""Squares of costs are added up; larger ones would leave the range of numbers."""
 MOST_LABELS = 100_000_000
 TEN_YEARS = 3_650
 """In days."""
@@ -22,6 +25,8 @@ A_YEAR = 8_760
 """In hours."""
 OPEN_TO_TESTS = (Status.TESTING, Status.STAGING, Status.AB_TESTING)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_BLANK = "\u115f\u1160\u2800\u3164\uffa0"
+"""Letters and a symbol that draw nothing."""
 
 Problems = dict[str, str]
 
@@ -71,9 +76,14 @@ def _beyond_the_plan(test: ABTest) -> set[str]:
 
 
 def _title(test: ABTest) -> str:
-    if not test.title.strip():
-        return "Give it a title."
+    if not any(map(_is_drawn, test.title)):
+        return "Give it a title that can be seen."
     return "Write it in one line." if _CONTROL.search(test.title) else ""
+
+
+def _is_drawn(sign: str) -> bool:
+    """Tell letters, numbers, punctuation and symbols from spaces, controls and what joins or marks others."""
+    return unicodedata.category(sign)[0] in "LNPS" and sign not in _BLANK
 
 
 def _challenger(test: ABTest) -> str:
@@ -97,15 +107,30 @@ def _metric(test: ABTest) -> str:
     return "" if count == 2 else f"{word} needs two classes; {test.challenger.label} has {count}."
 
 
-def _costs(test: ABTest) -> str:
-    if not (_is_finite(test.cost_fp) and _is_finite(test.cost_fn)):
-        return "Give numbers from 0 on."
+def _cost(given: float) -> str:
+    """Under any metric: a draft may get another one later."""
+    return "" if given <= MOST_COST else f"Give a number from 0 to {MOST_COST:,.0f}."
+
+
+def _cost_fn(test: ABTest) -> str:
+    return _cost(test.cost_fn)
+
+
+def _cost_fp(test: ABTest) -> str:
+    if said := _cost(test.cost_fp):
+        return said
     is_free = test.metric == TestMetric.EXPECTED_COST and not (test.cost_fp or test.cost_fn)
     return "An error of one kind at least must cost something." if is_free else ""
 
 
 def _margin(test: ABTest) -> str:
-    return _in_the_metric(test, test.margin)
+    """A margin that holds the effect would call it no difference as soon as it is known more closely."""
+    if said := _in_the_metric(test, test.margin):
+        return said
+    if test.margin < test.minimum_effect:
+        return ""
+    effect = f"{test.minimum_effect:g}"
+    return f"Give less than the smallest difference to find (minimum_effect), which is {effect}."
 
 
 def _minimum_effect(test: ABTest) -> str:
@@ -179,9 +204,10 @@ _CHECKS = {
     "title": _title,
     "challenger": _challenger,
     "metric": _metric,
-    "cost_fp": _costs,
-    "margin": _margin,
+    "cost_fn": _cost_fn,
+    "cost_fp": _cost_fp,
     "minimum_effect": _minimum_effect,
+    "margin": _margin,
     "alpha": _alpha,
     "minimum_labels": _minimum_labels,
     "horizon": _horizon,
@@ -194,7 +220,7 @@ _CHECKS = {
 _RESTS_ON = {
     "metric": {"challenger"},
     "cost_fp": {"metric", "cost_fn"},
-    "margin": {"metric", "cost_fp", "cost_fn"},
+    "margin": {"metric", "cost_fp", "cost_fn", "minimum_effect"},
     "minimum_effect": {"metric", "cost_fp", "cost_fn"},
     "horizon": {"minimum_labels"},
 }

@@ -10,10 +10,10 @@ from datetime import datetime
 
 from django.db import transaction
 
-from endpoints.errors import GateFailed
+from endpoints.errors import Conflict, GateFailed
 from endpoints.models import ABTest
 from endpoints.models.abtest import Conclusion
-from endpoints.services import access, lifecycle
+from endpoints.services import access, lifecycle, recording
 from endpoints.services.abtests import analysis, checking, standing, stopping, verdicts
 from endpoints.services.abtests.stopping import Stop
 from endpoints.services.access import Caller, Need
@@ -29,6 +29,7 @@ def stop_and_promote(test: ABTest, stop: Stop, *, actor: Caller, now: datetime) 
         checking.refuse({"serves": "A has won, you say: then A goes on answering."})
     with transaction.atomic():
         stopped = stopping.stop(test, stop, actor=actor, now=now)
+        _require_promotion(stopped, stop, now)
         ended = standing.reread(stopped)
         rival = ended.control.number if ended.control is not None else 0
         decision = Decision(
@@ -40,6 +41,13 @@ def stop_and_promote(test: ABTest, stop: Stop, *, actor: Caller, now: datetime) 
         )
         lifecycle.promote(version=ended.challenger, decision=decision)
     return stopped
+
+
+def _require_promotion(stopped: ABTest, stop: Stop, now: datetime) -> None:
+    """Raise Conflict where the submission has stopped the test before without promoting B."""
+    is_again = stopped.stopped_at != now
+    if is_again and not recording.done_before(stopped.endpoint, "promote", stop.submission):
+        raise Conflict("This submission has stopped the test; A goes on answering.")
 
 
 def finish(test: ABTest, *, actor: Caller, now: datetime) -> ABTest:

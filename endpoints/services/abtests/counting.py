@@ -60,10 +60,13 @@ def add(changes: Collection[Change]) -> None:
     for test in looking.lock(ABTest.objects.filter(pk__in=arms.values("phase__test"))):
         book = Book(test, looking.arms_of(test))
         due = [change for change in changes if change.arm_id in book.arms and _is_due(test, change)]
+        if not due:
+            continue
+        now = max(change.at for change in due)
+        book.settle(now)
         for part in slices(due):
             _count(book, part)
-        if due:
-            book.store(max(change.at for change in due))
+        book.store(now)
 
 
 def counted_until(test: ABTest) -> datetime | None:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import logging
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Literal
 
 from endpoints.models import ABArm, ABPhase, ABTest
-from endpoints.models.abtest import TestKind
+from endpoints.models.abtest import Looks, TestKind
 from endpoints.services.abtests.plans import plan_of
-from mlcore.abtest import ABTestReport, Look, analyse_shadow, analyse_split
+from mlcore.abtest import ABTestReport, Look, Settled, analyse_shadow, analyse_split
 from mlcore.clustered import UnitSums
 from mlcore.comparison import ShadowCounters
+from mlcore.errors import DataError
 from mlcore.mcnemar import Pairs
 from mlcore.metrics import Confusion
 from mlcore.outcomes import ArmCounters
+from mlcore.proportions import Ends
 from mlcore.sequential import AlwaysValid
 
+logger = logging.getLogger(__name__)
 FEWEST_UNITS = 50
 """Where units repeat, each arm needs so many: the error of a ratio of units is a limit theorem too."""
 
@@ -82,15 +88,54 @@ def units_repeat(test: ABTest, counts: PhaseCounts) -> bool:
 
 def is_ready(test: ABTest, counts: PhaseCounts) -> bool:
     """Tell whether there are labels enough for a first look."""
-    if counts.labels < test.minimum_labels:
-        return False
-    return not units_repeat(test, counts) or labelled_units(test, counts) >= FEWEST_UNITS
+    return counts.labels >= test.minimum_labels and not waits_for_units(test, counts)
+
+
+def waits_for_units(test: ABTest, counts: PhaseCounts) -> bool:
+    """Tell whether units repeat and too few of them have a label."""
+    return units_repeat(test, counts) and labelled_units(test, counts) < FEWEST_UNITS
+
+
+def is_over(test: ABTest, counts: PhaseCounts, now: datetime) -> bool:
+    """Tell whether the planned end is reached, or was before the test was stopped: by a plan of one look
+    at the end nothing is decided earlier. The horizon waits for units enough, the last day for nothing."""
+    last = last_moment(test)
+    is_late = last is not None and (test.stopped_at or now) >= last
+    return is_late or (counts.labels >= test.horizon and is_ready(test, counts))
+
+
+def last_moment(test: ABTest) -> datetime | None:
+    """Return when the plan's last day is over; None: there is none."""
+    if test.most_days is None or test.started_at is None:
+        return None
+    return test.started_at + timedelta(days=test.most_days)
 
 
 def statistics(test: ABTest, counts: PhaseCounts, *, ended: bool = False) -> ABTestReport | None:
-    """Return what the counters say together with all looks before; None where a single unit says it all."""
+    """Return what the counters say together with all looks before; None where a single unit says it all.
+
+    None too, with a word in the log, where numbers leave the range that can be computed: no label, no
+    end of a test and no change of production fails for that.
+    """
+    try:
+        found = _statistics(test, counts, ended)
+        if found is not None:
+            _require_finite(found)
+    except (DataError, ArithmeticError, ValueError):
+        logger.exception("The result of A/B test %s cannot be computed.", test.pk)
+        return None
+    return found
+
+
+def _require_finite(found: ABTestReport) -> None:
+    numbers = (found.difference, found.se, *(found.fixed or ()), *(found.always_valid or ()))
+    if not all(number is None or math.isfinite(number) for number in numbers):
+        raise ValueError(f"a difference of {found.difference} with the error {found.se}")
+
+
+def _statistics(test: ABTest, counts: PhaseCounts, ended: bool) -> ABTestReport | None:  # noqa: FBT001 - a fact
     plan = plan_of(test, counts.phase)
-    look = Look(before=seen_before(counts.phase), ended=ended)
+    look = _look(test, counts.phase, ended)
     if test.kind == TestKind.SPLIT:
         repeat = units_repeat(test, counts)
         control, challenger = (_split_arm(test, arm, repeat) for arm in counts.arms)
@@ -101,11 +146,13 @@ def statistics(test: ABTest, counts: PhaseCounts, *, ended: bool = False) -> ABT
     return analyse_shadow(pairs, plan, look)
 
 
-def seen_before(phase: ABPhase) -> AlwaysValid | None:
-    """Return the common part of all looks so far."""
+def _look(test: ABTest, phase: ABPhase, ended: bool) -> Look:  # noqa: FBT001 - a fact
+    """Return what the phase keeps: the common part of all looks, or the one look at the end that counts."""
     if phase.low is None or phase.high is None or phase.p_value is None:
-        return None
-    return AlwaysValid(phase.low, phase.high, phase.p_value)
+        return Look(ended=ended)
+    if test.looks == Looks.AT_HORIZON:
+        return Look(ended=ended, settled=Settled(Ends(phase.low, phase.high), phase.p_value))
+    return Look(before=AlwaysValid(phase.low, phase.high, phase.p_value), ended=ended)
 
 
 def rows_asked(test: ABTest, counts: ArmCounts) -> int:

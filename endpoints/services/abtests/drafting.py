@@ -14,7 +14,7 @@ from typing import Any
 from django.db import transaction
 
 from endpoints.errors import InvalidRequest, InvalidTransition, NotFound
-from endpoints.models import ABPhase, ABTest, AlgorithmVersion, Endpoint, Status
+from endpoints.models import ABTest, AlgorithmVersion, Endpoint, Status
 from endpoints.models.abtest import TestKind, TestMetric, TestState
 from endpoints.services import access, lifecycle
 from endpoints.services.abtests import checking, events, sizing, standing, starting
@@ -26,6 +26,9 @@ from mlcore.sequential import rows_to_decide
 ASSUMED = 0.8
 """The accuracy that is expected where no label tells one."""
 CLASSIC_EFFECT = 0.05
+_SIZED_BY = (
+    "kind", "metric", "cost_fp", "cost_fn", "minimum_effect", "alpha", "looks", "minimum_labels",
+)  # fmt: skip
 
 
 def find(pk: int, *, caller: Caller, need: Need = Need.READ) -> ABTest:
@@ -49,8 +52,7 @@ def create(test: ABTest, *, actor: Caller, now: datetime, challenger_share: int 
     test.state, test.control = TestState.DRAFT, None
     test.salt = secrets.token_hex(16)
     test.created_at, test.created_by, test.created_by_name = now, actor.person, actor.name
-    checking.require_share(challenger_share)
-    _complete(test, challenger_share, now)
+    complete(test, now=now, challenger_share=challenger_share)
     with transaction.atomic():
         test.save(force_insert=True)
         # Its time begins anew when the test starts.
@@ -62,7 +64,7 @@ def create(test: ABTest, *, actor: Caller, now: datetime, challenger_share: int 
 
 def configure(test: ABTest, settings: Mapping[str, Any], *, actor: Caller, now: datetime) -> bool:
     """Give a draft these settings, of which one may be its challenger_share. Returns False if it has
-    them already.
+    them already. A horizon that was worked out follows the settings unless it is one of them.
 
     Raises NotAllowed without Need.DRAFT_TEST, InvalidRequest for a setting that is unknown or wrong,
     Conflict once the test has started.
@@ -74,11 +76,7 @@ def configure(test: ABTest, settings: Mapping[str, Any], *, actor: Caller, now: 
     with transaction.atomic():
         before = standing.locked(test)
         standing.require_draft(before)
-        after = standing.reread(test)
-        for name in set(settings) - {"challenger_share"}:
-            setattr(after, name, settings[name])
-        shares = _give_share(before, settings)
-        _complete(after, shares["after"], now)
+        after, shares = revised(before, settings, now=now)
         new = [name for name in SETTINGS if getattr(after, name) != getattr(before, name)]
         if not new and shares["before"] == shares["after"]:
             return False
@@ -86,11 +84,30 @@ def configure(test: ABTest, settings: Mapping[str, Any], *, actor: Caller, now: 
             after.save(update_fields=new)
         told = {"before": events.said(before, new), "after": events.said(after, new)}
         if shares["before"] != shares["after"]:
+            after.phases.update(challenger_share=shares["after"])
             for which, share in shares.items():
                 told[which]["challenger_share"] = share
         events.record("change_abtest", after, actor=actor, now=now, **told)
     test.refresh_from_db()
     return True
+
+
+def revised(
+    draft: ABTest, settings: Mapping[str, Any], *, now: datetime
+) -> tuple[ABTest, dict[str, int]]:
+    """Return the plan with these settings, and its share of traffic before and after; nothing is kept.
+
+    Raises InvalidRequest for a setting that is wrong.
+    """
+    before, after = standing.reread(draft), standing.reread(draft)
+    share = before.phases.get().challenger_share
+    shares = {"before": share, "after": settings.get("challenger_share", share)}
+    open_again = {"horizon": None} if _follows(before, settings, share, now) else {}
+    for name, value in ({**settings, **open_again}).items():
+        if name != "challenger_share":
+            setattr(after, name, value)
+    complete(after, now=now, challenger_share=shares["after"])
+    return after, shares
 
 
 def remove(test: ABTest, *, actor: Caller, now: datetime) -> None:
@@ -139,12 +156,35 @@ def classic(
         return starting.start(test, actor=actor, now=now)
 
 
-def _complete(test: ABTest, challenger_share: int, now: datetime) -> None:
-    """Work the horizon out where it is left open; raises InvalidRequest for what is wrong."""
+def complete(test: ABTest, *, now: datetime, challenger_share: int = EVEN) -> None:
+    """Work the horizon out where it is left open, and keep nothing.
+
+    Raises InvalidRequest for what is wrong, as `create` does.
+    """
+    checking.require_share(challenger_share)
     checking.require_sound(test)
     if test.horizon is None:
-        test.horizon = _horizon(test, challenger_share, now)
-        checking.require_sound(test)
+        horizon = _horizon(test, challenger_share, now)
+        if horizon > checking.MOST_LABELS:
+            checking.refuse({"minimum_effect": _too_small(test, horizon)})
+        test.horizon = horizon
+
+
+def _too_small(test: ABTest, horizon: int) -> str:
+    return (
+        f"To find {test.minimum_effect:g} takes {horizon:,} labels of each arm; a test has "
+        f"{checking.MOST_LABELS:,} at most. Give a larger difference, or a horizon."
+    )
+
+
+def _follows(before: ABTest, settings: Mapping[str, Any], share: int, now: datetime) -> bool:
+    """Tell whether these settings change what the horizon was worked out from, and do not give one."""
+    if "horizon" in settings:
+        return False
+    was = {name: getattr(before, name) for name in _SIZED_BY} | {"challenger_share": share}
+    if all(settings.get(name, value) == value for name, value in was.items()):
+        return False
+    return before.horizon == _horizon(before, share, now)
 
 
 def _horizon(test: ABTest, challenger_share: int, now: datetime) -> int:
@@ -155,17 +195,6 @@ def _horizon(test: ABTest, challenger_share: int, now: datetime) -> int:
     variance = 2 * (ASSUMED * (1 - ASSUMED) + other * (1 - other))
     both = rows_to_decide(test.minimum_effect, variance, alpha=test.alpha)
     return max(math.ceil(both / 2), test.minimum_labels)
-
-
-def _give_share(draft: ABTest, settings: Mapping[str, Any]) -> dict[str, int]:
-    """Give the draft's phase its share; return what it was before and what it is after."""
-    phase = draft.phases.get()
-    before = phase.challenger_share
-    after = settings.get("challenger_share", before)
-    checking.require_share(after)
-    if after != before:
-        ABPhase.objects.filter(pk=phase.pk).update(challenger_share=after)
-    return {"before": before, "after": after}
 
 
 def _challenger(

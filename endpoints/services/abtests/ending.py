@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from datetime import datetime
 from types import MappingProxyType
+from typing import Any
 
 from endpoints.models import ABTest, AlgorithmVersion
 from endpoints.models.abtest import Conclusion, TestState
 from endpoints.services.abtests import analysis, events, standing, summary
 from endpoints.services.access import Caller
 from endpoints.services.transitions import Decision
+from mlcore.errors import DataError
+
+logger = logging.getLogger(__name__)
 
 
 def end(test: ABTest, conclusion: str, *, reason: str, actor: Caller, now: datetime) -> ABTest:
@@ -19,16 +25,15 @@ def end(test: ABTest, conclusion: str, *, reason: str, actor: Caller, now: datet
     """
     running = standing.locked(test)
     standing.require_running(running)
-    kept = summary.as_dict(analysis.analyse(running, now=now))
+    running.phases.filter(ended_at=None).update(ended_at=now)
     ABTest.objects.filter(pk=running.pk).update(
         state=TestState.STOPPED,
         stopped_at=now,
         stopped_by_name=actor.name,
         conclusion=conclusion,
         reason=reason,
-        summary=kept,
+        summary=_summary(running, now),
     )
-    running.phases.filter(ended_at=None).update(ended_at=now)
     running.reason = reason
     events.record(
         "stop_abtest",
@@ -53,6 +58,18 @@ def close_running(version: AlgorithmVersion, verb: str, decision: Decision) -> A
         conclusion = Conclusion.DID_NOT_FINISH
         reason = f"{version.label} {_DONE[verb]}: {reason}"
     return end(test, conclusion, reason=reason, actor=decision.actor, now=decision.now)
+
+
+def _summary(test: ABTest, now: datetime) -> dict[str, Any] | None:
+    """Return what the test says. A report that JSON cannot hold, or that is none, keeps nobody from ending
+    a test: its numbers are left out then."""
+    try:
+        kept = summary.as_dict(analysis.analyse(test, now=now))
+        json.dumps(kept, allow_nan=False)
+    except (DataError, ArithmeticError, ValueError):
+        logger.exception("A/B test %s ends without a summary, which cannot be computed.", test.pk)
+        return None
+    return kept
 
 
 _DONE = MappingProxyType(

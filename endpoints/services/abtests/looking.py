@@ -6,12 +6,13 @@ It knows no traffic: an interval needs labels alone.
 from __future__ import annotations
 
 import math
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import QuerySet
 
-from endpoints.models import ABArm, ABLook, ABTest
-from endpoints.services.abtests.counts import PhaseCounts, is_ready, statistics
+from endpoints.models import ABArm, ABLook, ABPhase, ABTest
+from endpoints.models.abtest import Looks
+from endpoints.services.abtests.counts import PhaseCounts, is_over, is_ready, statistics
 
 GROWTH = math.log(1.05)
 """A look is kept for the chart whenever the labels have grown by 5 %."""
@@ -29,15 +30,49 @@ def lock(tests: QuerySet[ABTest]) -> list[ABTest]:
 def note(test: ABTest, counts: PhaseCounts, now: datetime, *, labels_before: int) -> None:
     """Look at these counters: change the phase's interval, which the caller stores, and keep the look
     if it is the first, or where the labels have passed another mark since there were so many."""
-    is_first = counts.phase.low is None
+    is_first = counts.phase.low is None and not counts.phase.course.exists()
+    settle(test, counts, now)
     found = intersect(test, counts)
     if found is not None and (is_first or _mark(labels_before) != _mark(counts.labels)):
         found.at = now
         found.save()
 
 
+def forget(phase: ABPhase) -> None:
+    """Drop what all looks so far said, and their course: a label that they counted was wrong.
+
+    The next look stands alone, which it may: an always-valid interval holds at every look by itself.
+    """
+    phase.low = phase.high = phase.p_value = None
+    phase.course.all().delete()
+
+
+def settle(test: ABTest, counts: PhaseCounts, now: datetime) -> None:
+    """Leave in the phase what the first look at the end says, if the plan has no other and it is reached.
+
+    Deciding by the same interval again with each label that comes later would be peeking.
+    """
+    phase = counts.phase
+    if test.looks != Looks.AT_HORIZON or phase.low is not None:
+        return
+    if not (is_ready(test, counts) and is_over(test, counts, _seen_at(test, now))):
+        return
+    report = statistics(test, counts, ended=True)
+    if report is not None and report.fixed is not None:
+        (phase.low, phase.high), phase.p_value = report.fixed, report.p_value
+
+
+def _seen_at(test: ABTest, now: datetime) -> datetime:
+    """Return the moment whose labels the counters are; where labels mature, counting may lag behind."""
+    counted = test.counted_until or test.started_at
+    if not test.maturation_hours or counted is None:
+        return now
+    return min(now, counted + timedelta(hours=test.maturation_hours))
+
+
 def intersect(test: ABTest, counts: PhaseCounts) -> ABLook | None:
-    """Return what this look found, and leave the common part of all looks in the phase.
+    """Return what this look found, and leave the common part of all looks in the phase; not by a plan of one
+    look, for which it decides nothing.
 
     Before the minimum of labels there is no look: an interval of a few labels would bind all later ones.
     """
@@ -45,7 +80,8 @@ def intersect(test: ABTest, counts: PhaseCounts) -> ABLook | None:
     if report is None or report.difference is None or report.always_valid is None:
         return None
     phase, total = counts.phase, report.always_valid
-    phase.low, phase.high, phase.p_value = total
+    if test.looks == Looks.ANY_TIME:
+        phase.low, phase.high, phase.p_value = total
     return ABLook(
         phase=phase, labels=counts.labels, difference=report.difference, **total._asdict()
     )

@@ -20,6 +20,7 @@ from endpoints.models.prediction import PredictionRequestQuerySet
 from endpoints.services.abtests import looking
 from endpoints.services.abtests.books import PART, Book
 from endpoints.services.abtests.counting import Answered, Label, counted_until, labelled_row
+from endpoints.services.abtests.counts import last_moment
 
 STEP, MOST = timedelta(hours=1), 10_000
 """Requests of so much time, and about so many, are counted in one transaction; labels wait for it."""
@@ -57,24 +58,33 @@ def _step(test_id: int, now: datetime) -> int | None:
         begin = counted_until(test)
         if begin is None or test.state == TestState.DRAFT:
             return None
-        last = _last(test, now)
+        last = _last(test, begin, now)
         if last <= begin:
             return None
         book = Book(test, looking.arms_of(test))
+        book.settle(now)
         log = _log(test, book).since(begin)
         end = _end(log, last)
         labels = 0
         for part in _parts(log.before(end)):
             labels += _count(book, part)
-        book.store(now)
         test.counted_until = end
+        book.store(now)
         test.save(update_fields=["counted_until"])
         return labels
 
 
-def _last(test: ABTest, now: datetime) -> datetime:
-    mature = now - timedelta(hours=test.maturation_hours)
-    return min(mature, test.stopped_at + LATECOMERS) if test.stopped_at else mature
+def _last(test: ABTest, begin: datetime, now: datetime) -> datetime:
+    """Return until when is counted, at first no further than to the plan's last day: a test of one look is
+    decided there, also where the worker was away meanwhile."""
+    window = timedelta(hours=test.maturation_hours)
+    ends = [now - window]
+    if test.stopped_at:
+        ends.append(test.stopped_at + LATECOMERS)
+    day = last_moment(test)
+    if day is not None and begin < day - window:
+        ends.append(day - window)
+    return min(ends)
 
 
 def _log(test: ABTest, book: Book) -> PredictionRequestQuerySet:

@@ -92,10 +92,18 @@ def _judged(draft: ABTest, control: AlgorithmVersion | None, decision: Decision)
     smoke = gates.smoke_test(draft.challenger)
     if smoke.verdict != "pass":
         raise gate_policy.refusal([smoke])
+    _require_sound(draft)
     alike = same_question(Case(draft.challenger, decision.actor, decision.now))
     if alike.verdict != "pass":  # a control that does not load cannot be compared with either
         raise gate_policy.refusal([alike])
     return [smoke, alike]
+
+
+def _require_sound(draft: ABTest) -> None:
+    """Refuse a plan that was kept under wider limits; where its challenger stands is the lifecycle's business."""
+    found = checking.problems(draft)
+    found.pop("challenger", None)
+    checking.refuse(found)
 
 
 def _require_free(draft: ABTest, control: AlgorithmVersion | None) -> None:

@@ -49,6 +49,10 @@ def stop(test: ABTest, stop: Stop, *, actor: Caller, now: datetime) -> ABTest:
     test.refresh_from_db()
     if test.state != TestState.STOPPED:
         raise InvalidRequest("This submission has been used for another test.")
+    if test.conclusion != stop.conclusion:
+        raise Conflict(
+            f"This submission has stopped the test as “{test.get_conclusion_display()}”."
+        )
     return test
 
 

@@ -11,6 +11,7 @@ from endpoints.models import ABPhase, ABTest
 from endpoints.models.abtest import Looks
 from endpoints.services.abtests.analysis import ABReport, ArmFigures
 from endpoints.services.abtests.guarding import Guardrail
+from endpoints.services.abtests.phase_figures import PhaseFigures
 from mlcore.abtest import ABTestReport
 from mlcore.sample_ratio import MISMATCH
 
@@ -24,12 +25,14 @@ _OF_A_GUARDRAIL = ("code", "control", "challenger", "limit", "low", "known", "br
 
 
 def as_dict(report: ABReport) -> Document:
-    """Return the report; `hidden_until` are the labels of each arm before which results are null."""
+    """Return the report; `hidden_until` are the labels of each arm before which results are null, and
+    `hidden_until_units` the labelled units where there are labels enough of too few."""
     test, found = report.test, report.statistics
     return {
         "banner": report.banner,
         "ended": report.ended,
-        "hidden_until": test.minimum_labels if report.is_hidden else None,
+        "hidden_until": test.minimum_labels if report.labels < test.minimum_labels else None,
+        "hidden_until_units": units_needed(report),
         "kind": test.kind,
         "metric": test.metric,
         "looks": test.looks,
@@ -47,7 +50,13 @@ def as_dict(report: ABReport) -> Document:
         "checks": _checks(report),
         "guardrails": [_guardrail(guardrail) for guardrail in report.guardrails],
         "cautions": list(report.cautions),
+        "phases": [_figures_of(figures) for figures in report.phases],
     }
+
+
+def units_needed(report: ABReport) -> int | None:
+    """Return the labelled units that alone are missing before results are shown."""
+    return report.units_needed if report.labels >= report.test.minimum_labels else None
 
 
 def flat(document: Document) -> list[tuple[str, Any]]:
@@ -72,6 +81,19 @@ def _phase(phase: ABPhase | None) -> Document | None:
         "challenger_share": phase.challenger_share,
         "started_at": phase.started_at.isoformat(),
         "ended_at": phase.ended_at.isoformat() if phase.ended_at else None,
+    }
+
+
+def _figures_of(figures: PhaseFigures) -> Document:
+    """Each phase is a test of its own, so that they are not added up."""
+    (asked_a, asked_b), (labels_a, labels_b) = figures.requests, figures.labels
+    return {
+        **(_phase(figures.phase) or {}),
+        "control": {"requests": asked_a, "labels": labels_a},
+        "challenger": {"requests": asked_b, "labels": labels_b},
+        "difference": figures.difference,
+        "low": figures.low,
+        "high": figures.high,
     }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils import timezone
@@ -22,30 +24,71 @@ SECOND_PERSON = Check("second_person", "Second person")
 
 
 def tested_live(case: Case) -> Gate:
-    """What the last A/B or shadow test of the candidate says by now, labels that came late included."""
-    version = case.version
-    started = version.tests_as_challenger.exclude(state=TestState.DRAFT)
-    test = (
-        started.select_related("endpoint", "control", "challenger")
-        .order_by("-started_at", "-id")
-        .first()
+    """What the A/B and shadow tests of the candidate say by now, labels that came late included.
+
+    Of those against the version in production, the newest first: one with a phase that is in doubt fails,
+    one without a result is passed over, and the first with a result gives the verdict.
+    """
+    tests = _started(case.version)
+    if not tests:
+        return TRIAL.not_run(f"No test was run with {case.version.label} against production.")
+    said: ABReport | None = None
+    for phases in (_reports(test, case.now) for test in tests if _is_of_today(test)):
+        doubted = next((report for report in phases if report.doubts), None)
+        if doubted is not None:
+            return _distrusted(doubted)
+        newest = phases[0]
+        if said is None and (not newest.is_hidden or newest.banner == "guardrail"):
+            said = newest
+        if not newest.is_hidden:
+            break
+    return _verdict(said or analysis.analyse(tests[0], now=case.now))
+
+
+def _started(version: AlgorithmVersion) -> list[ABTest]:
+    """The tests with this challenger, the newest first."""
+    found = version.tests_as_challenger.exclude(state=TestState.DRAFT)
+    return list(
+        found.select_related("endpoint", "control", "challenger").order_by("-started_at", "-id")
     )
-    if test is None:
-        return TRIAL.not_run(f"No test was run with {version.label} against production.")
-    report = analysis.analyse(test, now=case.now)
-    message = f"{_standing(test, version)} {_capital(verdicts.in_words(report))}"
-    if report.banner == "do_not_trust":
-        return TRIAL.gate("fail", f"{message} That blocks a promotion.")
+
+
+def _is_of_today(test: ABTest) -> bool:
+    return test.control is not None and test.control.status == Status.PRODUCTION
+
+
+def _reports(test: ABTest, now: datetime) -> list[ABReport]:
+    """Each phase by itself, the newest first."""
+    phases = test.phases.order_by("-number")
+    return [analysis.analyse_phase(test, phase, now) for phase in phases]
+
+
+def _verdict(report: ABReport) -> Gate:
+    test = report.test
+    if report.doubts:
+        return _distrusted(report)
+    message = f"{_standing(test)} {_capital(verdicts.in_words(report))}"
     if report.banner in ("not_started", "keep_running"):
+        are = "is" if report.labels == 1 else "are"
         labels = f"{report.labels:,} of about {report.labels_needed:,} labels"
-        return TRIAL.not_run(f"{message} There are {labels}.")
-    is_of_today = test.control is not None and test.control.status == Status.PRODUCTION
+        return TRIAL.not_run(f"{message} There {are} {labels}.")
+    is_of_today = _is_of_today(test)
     won = report.banner == "b_better" and is_of_today
     compared = "" if is_of_today else f" {_control(test)} is not in production any more."
     return TRIAL.gate("pass" if won else "warn", f"{message}{compared}", *_values(report))
 
 
-def _standing(test: ABTest, version: AlgorithmVersion) -> str:
+def _distrusted(report: ABReport) -> Gate:
+    """The refusal by a phase that is in doubt; another share or another test does not lift it."""
+    test, phase = report.test, report.phase
+    number = phase.number if phase is not None else 1
+    where = f"Phase {number} of “{test.title}”"
+    said = f"{_standing(test)} {where}: {verdicts.in_words(report)}"
+    return TRIAL.gate("fail", f"{said} That blocks a promotion.")
+
+
+def _standing(test: ABTest) -> str:
+    version = test.challenger
     if test.is_running:
         since = timezone.localtime(test.started_at)
         return f"A test with {version.label} has been running since {since:%d %B %Y}."

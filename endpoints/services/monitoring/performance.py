@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,6 +21,7 @@ from endpoints.models.monitoring import Window
 from endpoints.models.prediction import Source
 from endpoints.models.roll_up import LabelCount, Span
 from endpoints.services import snapshots
+from endpoints.services.abtests.hiding import Hidden
 from endpoints.services.label_classes import classes_of
 from endpoints.services.monitoring.configuring import monitor_of
 from endpoints.services.monitoring.judging import rule_of
@@ -84,12 +85,21 @@ class Reference:
 
 
 def newest(
-    version: AlgorithmVersion, window: str, limit: int, now: datetime
+    version: AlgorithmVersion,
+    window: str,
+    limit: int,
+    now: datetime,
+    hidden: Hidden | None = None,
 ) -> tuple[PerformanceWindow, ...]:
-    """Return the last so many windows of any kind, the oldest first."""
+    """Return the last so many windows of any kind, the oldest first, without realised metrics of what is
+    hidden."""
     if window == Window.ROWS:
         return _by_count(version, limit)
-    return series(version, window, start_of(window, now) - (limit - 1) * LENGTHS[window], now)
+    since = start_of(window, now) - (limit - 1) * LENGTHS[window]
+    found = series(version, window, since, now)
+    if hidden is None:
+        return found
+    return tuple(replace(one, realised=None) if one.end > hidden.since else one for one in found)
 
 
 def series(
@@ -168,9 +178,14 @@ def reference(version: AlgorithmVersion) -> Reference | None:
     )
 
 
-def changes(version: AlgorithmVersion, limit: int) -> list[StreamChange]:
-    """Return the newest changes in the rate of errors."""
-    return list(StreamChange.objects.filter(version=version)[:limit])
+def changes(
+    version: AlgorithmVersion, limit: int, hidden: Hidden | None = None
+) -> list[StreamChange]:
+    """Return the newest changes in the rate of errors, but none that was found since something is hidden."""
+    found = StreamChange.objects.filter(version=version)
+    if hidden is not None:
+        found = found.filter(found_at__lt=hidden.since)
+    return list(found[:limit])
 
 
 def _by_count(version: AlgorithmVersion, limit: int) -> tuple[PerformanceWindow, ...]:

@@ -91,6 +91,17 @@ def test_an_emptied_horizon_is_worked_out(raisin: Endpoint, admin_client: Client
     assert draft.horizon > 1_000
 
 
+@pytest.mark.parametrize("horizon", [None, 1_000])
+def test_an_effect_that_takes_too_many_labels_is_refused(
+    raisin: Endpoint, admin_client: Client, horizon: int | None
+) -> None:
+    draft = a_draft(raisin, horizon=horizon)
+    emptied = {} if horizon is None else {"horizon": ""}
+    wrong = form(draft, minimum_effect=0.0001, **emptied)
+    page = admin_client.post(url("abtest", "change", draft.pk), wrong)
+    assert list(page.context["adminform"].form.errors) == ["minimum_effect"]
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -98,6 +109,9 @@ def test_an_emptied_horizon_is_worked_out(raisin: Endpoint, admin_client: Client
         ("alpha", "nan"),
         ("horizon", 60),
         ("margin", 2.0),
+        ("margin", 0.02),
+        ("cost_fn", 1e300),
+        ("title", "\u200b"),
         ("most_days", 0),
         ("challenger_share", 10_000),
         ("challenger", 0),

@@ -84,6 +84,37 @@ def test_a_start_that_is_sent_again_answers_the_same(approver: APIClient, raisin
     assert decide(approver, other, "start", key="once").status_code == 409
 
 
+def test_a_stop_that_is_sent_again_cannot_say_something_else(
+    approver: APIClient, raisin: Endpoint
+) -> None:
+    test = a_test(raisin)
+    body = {"conclusion": "b_wins", "reason": REASON}
+    first, again = (decide(approver, test, "stop", body, key="once") for _ in range(2))
+    assert (first.status_code, again.status_code) == (200, 200)
+    for other in ({"conclusion": "a_wins"}, {"serves": "challenger"}):
+        problem_in(decide(approver, test, "stop", body | other, key="once"), 409, "conflict")
+    assert ABTest.objects.get().conclusion == "b_wins"
+    assert statuses(raisin) == {1: "production", 2: "staging"}
+
+
+@pytest.mark.parametrize("is_old", [False, True])
+def test_a_result_that_cannot_be_computed_is_read_and_stopped(
+    approver: APIClient, raisin: Endpoint, is_old: bool
+) -> None:
+    test = a_test(raisin, kind="split", metric="expected_cost", minimum_effect=0.5)
+    ABTest.objects.update(cost_fp=1e300)
+    labelled(test, **B_BETTER)
+    read = approver.get(f"{TESTS}/{test.pk}").json()
+    assert read["report"]["result"] is None
+    assert "cannot be computed" in read["report"]["cautions"][0]
+    body = {"conclusion": "inconclusive", "reason": REASON}
+    response = (
+        stop_as_older_clients_do(approver, test) if is_old else decide(approver, test, "stop", body)
+    )
+    assert response.status_code == 200
+    assert ABTest.objects.get().state == "stopped"
+
+
 def test_a_test_starts_once(approver: APIClient, raisin: Endpoint) -> None:
     test = a_test(raisin)
     problem = problem_in(decide(approver, test, "start"), 409, "conflict")
@@ -352,7 +383,7 @@ def test_older_clients_are_told_why_b_is_not_promoted(
     ("counts", "plan", "conclusion"),
     [
         (B_WORSE, {}, "a_wins"),
-        (ALIKE, {"margin": 0.07}, "no_difference"),
+        (ALIKE, {"margin": 0.07, "minimum_effect": 0.1}, "no_difference"),
         (ALIKE, {"horizon": 500}, "inconclusive"),
         (None, {}, "did_not_finish"),
     ],

@@ -416,6 +416,7 @@ def test_it_is_downloaded_as_csv(reader: APIClient, raisin: Endpoint) -> None:
     told = reader.get(path(test, "export")).json()
     assert float(values["report.result.difference"]) == told["report"]["result"]["difference"]
     assert values["report.control.labels"] == "500"
+    assert values["url"] == told["url"] == f"http://testserver/tests/{test.pk}/"
     assert values["phases.0.challenger_share"] == "5000"
     assert (values["title"], values["kept"]) == ("'=1+1", "")
 

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from endpoints.models import AlgorithmVersion, DriftReport, Endpoint, Feedback
+from endpoints.models import (
+    ABTest,
+    AlgorithmVersion,
+    DriftReport,
+    Endpoint,
+    Feedback,
+    Status,
+    StreamChange,
+)
 from endpoints.models.monitoring import Verdict
+from endpoints.services.abtests import hiding
 from endpoints.services.monitoring import label_stream
 from endpoints.services.monitoring.windows import start_of
 from mlcore.estimate import ASSUMPTIONS
 from tests import cast
 from tests.cast import new_key
 from tests.endpoints.api.client import problem_in, with_key
+from tests.endpoints.services.abtests import counted, trial
 from tests.endpoints.services.labelled import items, logged, send
 
 pytestmark = pytest.mark.django_db
@@ -82,6 +93,72 @@ def test_changes_are_told(reader: APIClient, raisin: Endpoint, version: Algorith
     [adwin] = [change for change in changes if change["detector"] == "adwin"][-1:]
     rates = {adwin["rate_before"], adwin["rate_after"]}
     assert rates == {0.0, 1.0}
+
+
+def told(reader: APIClient, version: int) -> dict[str, Any]:
+    answer: dict[str, Any] = reader.get(f"{PERFORMANCE}?version={version}").json()
+    [window] = [window for window in answer["windows"] if window["labels"]]
+    rates = {found["error_rate"] for found in answer["detectors"]}
+    return {"note": answer["note"], "changes": len(answer["changes"]), "rates": rates} | window
+
+
+def test_a_challenger_is_as_hidden_as_its_test(reader: APIClient, raisin: Endpoint) -> None:
+    test = trial.running_test(
+        raisin, raisin.versions.get(number=2), kind="split", minimum_labels=50
+    )
+    asked = timezone.now() - timedelta(minutes=5)
+    arms = (counted.A, counted.B) * 4
+    ids = counted.log(test, [counted.Asked((counted.Said(1),), arm, at=asked) for arm in arms])
+    send(items(ids, "Besni", "Besni", "Besni", "Kecimen"))
+    Feedback.objects.update(created_at=asked)
+    label_stream.feed(raisin, timezone.now)
+    for version in (test.control, test.challenger):
+        StreamChange.objects.create(
+            version=version, detector="adwin", found_at=asked, request_id=ids[1],
+            predicted_at=asked, labels=4, rate_before=0.0, rate_after=0.5,
+        )  # fmt: skip
+    control, challenger = told(reader, 1), told(reader, 2)
+    assert control["realised"]["accuracy"]["value"] == 1.0
+    assert (control["note"], control["changes"], control["rates"]) == (None, 1, {0.0})
+    assert (challenger["labels"], challenger["realised"]) == (4, None)
+    assert (challenger["changes"], challenger["rates"]) == (0, {None})
+    assert challenger["note"] == "hidden while its test has fewer than 50 labels per arm"
+    ABTest.objects.update(started_at=timezone.now() + timedelta(days=7))
+    assert told(reader, 2)["realised"]["accuracy"]["value"] == 0.5
+    assert told(reader, 2)["changes"] == 1
+    ABTest.objects.update(started_at=cast.THEN, minimum_labels=4)
+    shown = told(reader, 2)
+    assert shown["realised"]["accuracy"]["value"] == 0.5
+    assert (shown["note"], shown["changes"], shown["rates"]) == (None, 1, {0.5})
+    ABTest.objects.update(minimum_labels=50)
+    trial.stop(test)
+    assert told(reader, 2)["note"] is None
+
+
+def test_units_that_repeat_hide_it_for_longer(raisin: Endpoint) -> None:
+    test = trial.running_test(raisin, raisin.versions.get(number=2), kind="split", minimum_labels=2)
+    named = [
+        counted.Asked((counted.Said(1),), arm, unit=f"{arm}{number % 2}")
+        for arm in (counted.A, counted.B)
+        for number in range(4)
+    ]
+    send(items(counted.log(test, named), "Besni"))
+    found = hiding.hidden(raisin.versions.get(number=2), timezone.now())
+    assert found is not None
+    assert found.note == "hidden while its test has fewer than 50 labelled units per arm"
+    assert test.control is not None
+    assert hiding.hidden(test.control, timezone.now()) is None
+
+
+def test_without_a_test_no_query_is_needed(
+    raisin: Endpoint, version: AlgorithmVersion, django_assert_num_queries: Any
+) -> None:
+    with django_assert_num_queries(0):
+        assert hiding.hidden(version, timezone.now()) is None
+    AlgorithmVersion.objects.filter(number=2).update(status=Status.AB_TESTING)
+    tested = raisin.versions.get(number=2)
+    with django_assert_num_queries(1):
+        assert hiding.hidden(tested, timezone.now()) is None
 
 
 def test_what_nothing_tells_is_null(reader: APIClient, raisin: Endpoint) -> None:

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from endpoints.errors import GateFailed
 from endpoints.models import ABTest, AlgorithmVersion, Endpoint, PromotionRequest
 from endpoints.services import lifecycle
-from endpoints.services.abtests import stopping
+from endpoints.services.abtests import starting, stopping
 from endpoints.services.access import Caller
 from endpoints.services.gates import Gate
 from endpoints.services.transitions import Decision
@@ -119,6 +119,93 @@ def test_the_newest_test_counts(raisin: Endpoint) -> None:
     stop(first, "a_wins")
     labelled(a_test(raisin, kind="split", now=NOON + timedelta(days=1)), **B_BETTER)
     assert gate(second(raisin), "abtest").verdict == "pass"
+
+
+@pytest.fixture
+def doubted(raisin: Endpoint) -> ABTest:
+    """A running test that B wins, with units that did not fall on the arms as planned."""
+    test = a_test(raisin, kind="split", title="autumn")
+    labelled(test, **B_BETTER)
+    asked(test, a=900, b=600)
+    return test
+
+
+def another(endpoint: Endpoint, days: int, **plan: Any) -> ABTest:
+    return a_test(endpoint, kind="split", now=NOON + timedelta(days=days), **plan)
+
+
+def test_another_share_does_not_lift_a_doubt(doubted: ABTest) -> None:
+    starting.change_share(
+        doubted, 2_000, reason="less of B for now", actor=planned.ALEX, now=NOON + timedelta(days=1)
+    )
+    labelled(doubted, **B_BETTER)
+    found = gate(second(doubted.endpoint), "abtest")
+    assert found.verdict == "fail"
+    assert "Phase 1 of “autumn”: the test is not to be trusted: " in found.message
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_tests_without_a_result_do_not_lift_a_doubt(doubted: ABTest, count: int) -> None:
+    stop(doubted, "did_not_finish")
+    for day in range(1, count + 1):
+        stop(another(doubted.endpoint, day, title="empty"), "did_not_finish")
+    found = gate(second(doubted.endpoint), "abtest")
+    assert found.verdict == "fail"
+    assert "Phase 1 of “autumn”: " in found.message
+
+
+def test_a_test_that_has_just_begun_does_not_lift_a_doubt(doubted: ABTest) -> None:
+    stop(doubted, "did_not_finish")
+    another(doubted.endpoint, 1, title="empty")
+    assert gate(second(doubted.endpoint), "abtest").verdict == "fail"
+
+
+def test_a_broken_guardrail_without_labels_lifts_no_doubt(doubted: ABTest) -> None:
+    stop(doubted, "did_not_finish")
+    asked(another(doubted.endpoint, 1), a=600, b=600, errors=100)
+    assert gate(second(doubted.endpoint), "abtest").verdict == "fail"
+
+
+def test_a_sound_test_with_a_result_lifts_a_doubt(doubted: ABTest) -> None:
+    stop(doubted, "did_not_finish")
+    labelled(another(doubted.endpoint, 1), **B_BETTER)
+    assert gate(second(doubted.endpoint), "abtest").verdict == "pass"
+
+
+def test_a_test_without_a_result_is_passed_over(raisin: Endpoint) -> None:
+    first = a_test(raisin, kind="split")
+    labelled(first, **B_BETTER)
+    stop(first, "b_wins")
+    stop(another(raisin, 1), "did_not_finish")
+    found = gate(second(raisin), "abtest")
+    assert found.verdict == "pass"
+    assert "as “B wins”" in found.message
+
+
+def test_a_broken_guardrail_is_a_result(raisin: Endpoint) -> None:
+    first = a_test(raisin, kind="split")
+    labelled(first, **B_BETTER)
+    stop(first, "b_wins")
+    asked(another(raisin, 1), a=600, b=600, errors=100)
+    found = gate(second(raisin), "abtest")
+    assert found.verdict == "warn"
+    assert "a guardrail of v2 is broken" in found.message.lower()
+
+
+def test_doubts_of_a_comparison_with_a_version_that_has_left_are_of_the_past(
+    doubted: ABTest,
+) -> None:
+    endpoint = doubted.endpoint
+    third = cast.registered_version(endpoint, status="staging")
+    lifecycle.promote(version=third, decision=decision())
+    another(endpoint, 1)
+    assert gate(second(endpoint), "abtest").verdict == "not_run"
+
+
+def test_one_label_is_counted_as_one(raisin: Endpoint) -> None:
+    labelled(a_test(raisin, kind="split"), a=(1, 0), b=(1, 0))
+    found = gate(second(raisin), "abtest")
+    assert found.message.endswith("There is 1 of about 1,000 labels.")
 
 
 def stop(test: ABTest, conclusion: str) -> None:

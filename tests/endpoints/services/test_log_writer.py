@@ -240,8 +240,10 @@ def test_to_stop_is_to_write_what_waits_and_to_refuse_the_rest(make: Make) -> No
     store.gate.clear()
     writer = make(store, 10)
     with ThreadPoolExecutor(3) as pool:
-        waiting = [pool.submit(writer.write, number) for number in (0, 1)]
+        waiting = [pool.submit(writer.write, 0)]
         assert store.entered.wait(10)
+        waiting.append(pool.submit(writer.write, 1))
+        wait_for_depth(writer, 1)
         stopping = pool.submit(writer.stop)
         store.gate.set()
         stopping.result(timeout=10)

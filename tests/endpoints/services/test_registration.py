@@ -142,7 +142,7 @@ def test_the_same_bundle_is_refused_with_its_version(raisin: Endpoint, content: 
     archived = raisin.versions.get(number=2)
     again = handed_over.packed(artifacts.folder(archived))
     lifecycle.archive(version=archived, decision=decision())
-    assert_refused(raisin, again, Conflict, "it is v2 of Raisin, in archived")
+    assert_refused(raisin, again, Conflict, "it is v2 of Raisin, in the archive")
     assert register(cast.an_endpoint("other"), content).label == "v1"
 
 

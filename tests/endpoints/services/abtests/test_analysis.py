@@ -178,11 +178,56 @@ def test_few_units_decide_nothing() -> None:
     assert judge(split(BETTER[0], BETTER[1] | sums | {"units": 50})).banner == "b_better"
 
 
+def test_the_end_waits_for_units_until_the_last_day() -> None:
+    sums = {"units": 49, "sum_x": 900.0, "sum_n": 1_000.0}
+    sums |= {"sum_xx": 16_600.0, "sum_xn": 18_400.0, "sum_nn": 20_500.0}
+    few, plan = split(BETTER[0], BETTER[1] | sums), {"horizon": 1_000}
+    waiting = judge(few, **plan)
+    assert (waiting.banner, waiting.ended, waiting.days_left) == ("keep_running", False, None)
+    assert (waiting.units, waiting.units_needed) == (49, 50)
+    document = summary.as_dict(waiting)
+    assert (document["hidden_until"], document["hidden_until_units"]) == (None, 50)
+    late = judge(few, **plan, most_days=2)
+    assert (late.banner, late.ended) == ("inconclusive", True)
+    enough = judge(split(BETTER[0], BETTER[1] | sums | {"units": 50}), **plan)
+    assert (enough.ended, enough.units_needed) == (True, None)
+    fewer_labels = summary.as_dict(judge(few, minimum_labels=1_001))
+    assert (fewer_labels["hidden_until"], fewer_labels["hidden_until_units"]) == (1_001, None)
+
+
+@pytest.mark.parametrize(
+    ("plan", "banner", "ended"),
+    [
+        ({}, "inconclusive", False),
+        ({"horizon": 1_000}, "inconclusive", True),
+        ({"most_days": 2}, "inconclusive", False),
+        ({"most_days": 1}, "inconclusive", True),
+    ],
+)
+def test_a_test_that_somebody_stopped_has_not_ended_by_plan(
+    plan: dict[str, Any], banner: str, ended: bool
+) -> None:
+    report = judge(split(REFERENCE[0], REFERENCE[0]), **STOPPED_EARLY | plan)
+    assert (report.banner, report.ended, report.days_left) == (banner, ended, None)
+    assert summary.as_dict(report)["ended"] == ended
+
+
+def test_a_look_at_the_end_that_was_kept_decides() -> None:
+    plan = {"looks": "at_horizon", "horizon": 1_000}
+    kept = {"low": 0.01, "high": 0.03, "p_value": 0.002}
+    report = judge(split(REFERENCE[0], REFERENCE[0], **kept), **plan)
+    assert (report.banner, report.doubts) == ("b_better", ())
+    result = summary.as_dict(report)["result"]
+    assert result["fixed"] == kept
+    assert result["difference"] == 0.0
+
+
 def test_a_single_unit_says_nothing_of_pairs() -> None:
     sums = {"units": 1, "sum_n": 900.0, "sum_nn": 810_000.0}
     report = judge(shadow((400, 5, 45, 0), (400, 5, 45, 0), **sums), kind="shadow")
     assert (report.statistics, report.banner) == (None, "keep_running")
-    ended = judge(shadow((400, 5, 45, 0), (400, 5, 45, 0), **sums), kind="shadow", horizon=900)
+    late = {"kind": "shadow", "most_days": 2}
+    ended = judge(shadow((400, 5, 45, 0), (400, 5, 45, 0), **sums), **late)
     assert ended.banner == "inconclusive"
     assert summary.as_dict(ended)["checks"]["sample_ratio_p"] is None
 

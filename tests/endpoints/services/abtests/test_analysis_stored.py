@@ -101,7 +101,7 @@ def test_late_labels_of_a_stopped_test_move_the_recount_and_not_the_summary(
     label([(pk, 0, 1)])
     test.refresh_from_db()
     report = analysis.analyse(test, NOW)
-    assert (report.control.labels, report.ended) == (1, True)
+    assert (report.control.labels, report.ended) == (1, False)
     assert test.summary["control"]["labels"] == 0
 
 
@@ -125,6 +125,33 @@ def test_the_newest_phase_is_told(raisin: Endpoint) -> None:
     report = analysis.analyse(test, NOW)
     assert (report.phase, report.control.labels) == (second, 0)
     assert (report.control.planned_share, report.challenger.planned_share) == (0.9, 0.1)
+
+
+@pytest.mark.parametrize("looks", ["any_time", "at_horizon"])
+def test_the_summary_keeps_each_phase(raisin: Endpoint, looks: str) -> None:
+    challenger = raisin.versions.get(number=2)
+    test = trial.running_test(
+        raisin, challenger, kind="split", minimum_labels=50, horizon=60, looks=looks
+    )
+    answer_and_label(test, A, {"tp": 60})
+    answer_and_label(test, B, {"fp": 60})
+    trial.new_phase(test, share=1_000)
+    answer_and_label(test, A, {"tp": 3})
+    trial.new_phase(test, share=2_000)
+    answer_and_label(test, A, {"tp": 30, "fp": 30})
+    answer_and_label(test, B, {"tp": 61})
+    report = analysis.analyse(test, NOW)
+    first, second, third = summary.as_dict(report)["phases"]
+    assert [phase["challenger_share"] for phase in (first, second, third)] == [5_000, 1_000, 2_000]
+    assert (first["number"], first["ended_at"]) == (1, cast.THEN.isoformat())
+    assert (first["control"], first["challenger"]) == ({"requests": 60, "labels": 60},) * 2
+    assert first["difference"] == -1.0
+    assert first["low"] <= -1.0 < first["high"] < 0
+    assert (second["control"]["labels"], second["challenger"]["labels"]) == (3, 0)
+    assert (second["difference"], second["low"], second["high"]) == (None, None, None)
+    assert (third["difference"], third["ended_at"]) == (0.5, None)
+    assert report.phase is not None
+    assert (third["low"], third["high"]) == (report.phase.low, report.phase.high)
 
 
 def test_a_draft_has_not_started(

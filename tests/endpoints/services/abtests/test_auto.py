@@ -71,7 +71,12 @@ def test_it_goes_on_until_it_is_decided(raisin: Endpoint, counts: dict[str, Any]
     ("counts", "plan", "conclusion", "said"),
     [
         (B_WORSE, {}, "a_wins", "v2 is worse than v1 on accuracy (difference -0.1600"),
-        (ALIKE, {"margin": 0.07}, "no_difference", "v2 and v1 differ on accuracy by no more than"),
+        (
+            ALIKE,
+            {"margin": 0.07, "minimum_effect": 0.1},
+            "no_difference",
+            "v2 and v1 differ on accuracy by no more than",
+        ),
         (ALIKE, {"horizon": 500}, "inconclusive", "it is not known which of v2 and v1 is better"),
         (None, {"most_days": 1}, "inconclusive", "it is not known which of v2 and v1 is better"),
     ],

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from endpoints.errors import Conflict, GateFailed, InvalidRequest, InvalidTransition, NotAllowed
 from endpoints.models import ABTest, Endpoint, Event, Status, StatusChange
 from endpoints.services import lifecycle
-from endpoints.services.abtests import concluding
+from endpoints.services.abtests import concluding, stopping
 from endpoints.services.abtests.stopping import Stop
 from endpoints.services.access import Caller
 from tests.endpoints.services.abtests.planned import (
@@ -37,8 +37,10 @@ def decided(endpoint: Endpoint, counts: dict[str, Any] = B_BETTER) -> ABTest:
     return test
 
 
-def promoted(test: ABTest, *, conclusion: str = "b_wins", actor: Caller = ALEX) -> ABTest:
-    stop = Stop(conclusion=conclusion, reason=f" {REASON} ", submission="form-1")
+def promoted(
+    test: ABTest, *, conclusion: str = "b_wins", actor: Caller = ALEX, key: str = "form-1"
+) -> ABTest:
+    stop = Stop(conclusion=conclusion, reason=f" {REASON} ", submission=key)
     return concluding.stop_and_promote(test, stop, actor=actor, now=LATER)
 
 
@@ -59,6 +61,26 @@ def test_sent_twice_it_is_done_once(raisin: Endpoint) -> None:
     promoted(test)
     assert promoted(ABTest.objects.get()).conclusion == "b_wins"
     assert StatusChange.objects.filter(at=LATER).count() == 3
+
+
+def test_a_stop_sent_again_cannot_promote(raisin: Endpoint) -> None:
+    test = decided(raisin)
+    stop = Stop(conclusion="b_wins", reason=REASON, submission="form-1")
+    stopping.stop(test, stop, actor=ALEX, now=NOON)
+    with pytest.raises(Conflict, match="A goes on answering"):
+        promoted(ABTest.objects.get())
+    assert statuses(raisin) == {1: "production", 2: "staging"}
+    later = LATER + timedelta(hours=1)
+    other = promoted(decided(raisin), key="form-2")
+    assert (
+        concluding.stop_and_promote(
+            other,
+            Stop(conclusion="b_wins", reason=REASON, submission="form-2"),
+            actor=ALEX,
+            now=later,
+        ).stopped_at
+        == LATER
+    )
 
 
 def test_a_gate_that_fails_undoes_the_stop(raisin: Endpoint) -> None:

@@ -92,10 +92,19 @@ def test_where_nothing_tells_the_accuracy_it_is_taken_for_four_fifths(
         ("metric", "auc"),
         ("looks", "never"),
         ("cost_fp", -1.0),
+        ("title", "\u200b\u200d"),
+        ("title", "\u3164 \u2800\ufe0f"),
         ("cost_fp", math.inf),
+        ("cost_fp", 1e300),
+        ("cost_fp", 1.1e9),
+        ("cost_fn", 1e300),
+        ("cost_fn", math.nan),
         ("margin", math.nan),
         ("margin", -0.1),
         ("margin", 1.0),
+        ("margin", 0.02),
+        ("margin", 1e300),
+        ("minimum_effect", 1e300),
         ("minimum_effect", 0.0),
         ("minimum_effect", math.nan),
         ("minimum_effect", 1.0),
@@ -136,6 +145,80 @@ def test_it_names_all_of_them_at_once(raisin: Endpoint) -> None:
     with pytest.raises(InvalidRequest) as caught:
         configured(a_draft(raisin), title="", alpha=7.0)
     assert columns(caught.value) == ["title", "alpha"]
+
+
+def test_a_title_need_not_be_latin(raisin: Endpoint) -> None:
+    for title in ("ブドウ", "\u200bv2", "✓", "!"):
+        assert a_draft(raisin, title=title).title == title
+
+
+def test_a_margin_is_below_the_effect(raisin: Endpoint) -> None:
+    draft = a_draft(raisin, margin=0.019)
+    with pytest.raises(InvalidRequest, match=r"\(minimum_effect\), which is 0.019") as caught:
+        configured(draft, minimum_effect=0.019)
+    assert columns(caught.value) == ["margin"]
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "f1", "expected_cost"])
+def test_the_largest_costs_can_be_planned_with(raisin: Endpoint, metric: str) -> None:
+    costs = {"metric": metric, "cost_fp": 1e9, "cost_fn": 1e9}
+    effect = 1e8 if metric == "expected_cost" else 0.05
+    assert a_draft(raisin, **costs, horizon=None, minimum_effect=effect).horizon >= 100
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_an_effect_that_takes_too_many_labels_is_named(
+    raisin: Endpoint, monkeypatch: pytest.MonkeyPatch, is_known: bool
+) -> None:
+    if not is_known:
+        monkeypatch.setattr(sizing, "size", lambda *_, **__: sizing.Size())
+    draft, tiny = a_draft(raisin), {"minimum_effect": 0.0001, "horizon": None}
+    for keep in (lambda: a_draft(raisin, **tiny), lambda: configured(draft, **tiny)):
+        with pytest.raises(
+            InvalidRequest, match="To find 0.0001 takes [0-9,]{11,} labels"
+        ) as caught:
+            keep()
+        assert columns(caught.value) == ["minimum_effect"]
+    assert ABTest.objects.get().minimum_effect == 0.02
+    assert a_draft(raisin, **tiny | {"horizon": 5_000}).horizon == 5_000
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"minimum_effect": 0.05},
+        {"alpha": 0.01},
+        {"kind": "split"},
+        {"metric": "f1"},
+        {"looks": "at_horizon"},
+        {"minimum_labels": 100_000},
+    ],
+)
+def test_a_horizon_that_was_worked_out_follows(raisin: Endpoint, change: dict[str, Any]) -> None:
+    draft = a_draft(raisin, horizon=None)
+    before = draft.horizon
+    assert configured(draft, **change)
+    assert draft.horizon == a_draft(raisin, **{"horizon": None} | change).horizon != before
+    event = Event.objects.get(verb="change_abtest")
+    assert event.after is not None
+    assert event.after["horizon"] == draft.horizon
+
+
+def test_it_follows_the_share(raisin: Endpoint) -> None:
+    draft = a_draft(raisin, horizon=None, kind="split")
+    assert configured(draft, challenger_share=2_000)
+    assert draft.horizon == a_draft(raisin, horizon=None, kind="split", share=2_000).horizon
+    assert draft.phases.get().challenger_share == 2_000
+
+
+def test_a_horizon_of_ones_own_stays(raisin: Endpoint) -> None:
+    own, found = a_draft(raisin, horizon=1_234), a_draft(raisin, horizon=None)
+    before = found.horizon
+    configured(own, minimum_effect=0.05)
+    configured(found, minimum_effect=0.05, horizon=before)
+    assert (own.horizon, found.horizon) == (1_234, before)
+    configured(a_draft(raisin, horizon=None), title="later")
+    assert ABTest.objects.get(title="later").horizon == before
 
 
 def test_errors_must_cost_something(raisin: Endpoint) -> None:
@@ -184,7 +267,8 @@ def test_it_refuses_a_challenger_that_can_be_none(raisin: Endpoint, status: str)
     version = raisin.versions.get(number=1)
     if status == "archived":
         lifecycle.archive(version=version, decision=decision())
-    with pytest.raises(InvalidRequest, match=f"v1 is in {status}"):
+    version.refresh_from_db()
+    with pytest.raises(InvalidRequest, match=f"v1 is in {version.status_word}: choose one in"):
         a_draft(raisin, challenger=version)
 
 
@@ -253,11 +337,11 @@ def test_a_stopped_test_cannot_be_changed_or_deleted(raisin: Endpoint) -> None:
 
 
 def test_a_draft_is_deleted_on_the_record(raisin: Endpoint) -> None:
-    drafting.remove(a_draft(raisin, margin=0.5), actor=ALEX, now=NOON)
+    drafting.remove(a_draft(raisin, margin=0.01), actor=ALEX, now=NOON)
     assert not ABTest.objects.exists()
     event = Event.objects.get(verb="delete_abtest")
     assert event.before is not None
-    assert event.before["margin"] == 0.5
+    assert event.before["margin"] == 0.01
 
 
 def test_a_draft_that_is_gone_is_not_found(raisin: Endpoint) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from endpoints.models import ABLook, ABPhase, ABTest, Endpoint
+from endpoints.services.abtests import analysis
 from mlcore.abtest import Look, Plan, analyse_split
 from mlcore.outcomes import ArmCounters
 from mlcore.sequential import AlwaysValid
@@ -56,6 +58,22 @@ def test_it_works(test: ABTest) -> None:
     assert (kept.labels, kept.difference, kept.at) == (60, 50 / 60 - 40 / 60, LATER)
 
 
+def test_a_look_that_cannot_be_computed_holds_up_no_label(
+    raisin: Endpoint, caplog: pytest.LogCaptureFixture
+) -> None:
+    costs = {"metric": "expected_cost", "cost_fp": 1e200, "cost_fn": 1e200}
+    challenger = raisin.versions.get(number=2)
+    test = trial.running_test(raisin, challenger, kind="split", minimum_labels=50, **costs)
+    for arm in (A, B):
+        answer_and_label(test, arm, {"tp": 40, "fp": 20})
+    assert [arm.labels for arm in trial.arms(test).values()] == [60, 60]
+    assert seen(test) == (None, None, None)
+    assert not ABLook.objects.exists()
+    told = [record for record in caplog.records if "cannot be computed" in record.message]
+    assert told
+    assert all(record.exc_info for record in told)
+
+
 def test_no_look_is_taken_before_the_minimum(test: ABTest) -> None:
     answer_and_label(test, A, {"tp": 100})
     answer_and_label(test, B, {"fp": 49})
@@ -97,6 +115,102 @@ def test_a_correction_is_a_look_and_no_growth(test: ABTest) -> None:
     label([(pk, 0, 1) for pk in ids])
     assert seen(test) != before
     assert ABLook.objects.count() == 1
+
+
+def test_what_wrong_labels_said_is_dropped_when_they_are_corrected(test: ABTest) -> None:
+    answer_and_label(test, A, {"tp": 150, "fp": 50})
+    ids = log(test, [Asked((Said(1),), arm=B) for _ in range(200)])
+    truths = [int(n % 20 > 0) for n in range(200)]
+    for first in (0, 100):
+        part = slice(first, first + 100)
+        label([(pk, 0, 1 - truth) for pk, truth in zip(ids[part], truths[part], strict=True)])
+    assert (seen(test)[1] or 0) < 0  # A would be better, and for ever
+    assert ABLook.objects.count() == 2
+    label([(pk, 0, truth) for pk, truth in zip(ids, truths, strict=True)], now=LATER)
+    right = expected(200, (150, 190), None)
+    assert right.low < 40 / 200 < right.high
+    assert seen(test) == tuple(right)
+    [kept] = ABLook.objects.all()
+    assert (kept.at, kept.difference) == (LATER, 190 / 200 - 150 / 200)
+
+
+def test_a_correction_leaves_the_looks_of_other_phases(test: ABTest) -> None:
+    for _ in range(2):
+        answer_and_label(test, A, {"tp": 40, "fp": 20})
+        ids = log(test, [Asked((Said(1),), arm=B) for _ in range(60)])
+        label([(pk, 0, 1) for pk in ids])
+        trial.new_phase(test)
+    label([(ids[0], 0, 0)], now=LATER)
+    first, second = ABLook.objects.order_by("phase__number")
+    assert (first.phase.number, first.at) == (1, cast.THEN)
+    assert (second.phase.number, second.at) == (2, LATER)
+
+
+class TestOneLookAtTheEnd:
+    """Later labels would be further looks at an interval that holds for one."""
+
+    def test_the_first_look_at_the_horizon_stands(self, raisin: Endpoint) -> None:
+        test = one_look(raisin, horizon=60)
+        answer_and_label(test, A, {"tp": 40, "fp": 20})
+        answer_and_label(test, B, {"tp": 59})
+        assert seen(test) == (None, None, None)
+        assert analysis.analyse(test, LATER).banner == "keep_running"
+        answer_and_label(test, B, {"tp": 1})
+        assert analysis.analyse(test, LATER).banner == "b_better"
+        kept = seen(test)
+        answer_and_label(test, B, {"fp": 30})
+        report = analysis.analyse(test, LATER)
+        assert seen(test) == kept
+        assert (report.banner, report.challenger.value) == ("b_better", 60 / 90)
+        assert report.statistics is not None
+        assert report.statistics.fixed is not None
+        assert (*report.statistics.fixed, report.statistics.p_value) == kept
+
+    def test_labels_before_the_end_make_a_course_and_no_decision(self, raisin: Endpoint) -> None:
+        test = one_look(raisin)
+        answer_and_label(test, A, {"tp": 40, "fp": 30})
+        for _ in range(4):
+            answer_and_label(test, B, {"tp": 25})
+        assert seen(test) == (None, None, None)
+        labels = ABLook.objects.values_list("labels", flat=True)
+        assert list(labels) == [50, 70]
+
+    def test_labels_after_the_last_day_are_too_late(self, raisin: Endpoint) -> None:
+        test = one_look(raisin, most_days=2)
+        answer_and_label(test, A, {"tp": 40, "fp": 20})
+        answer_and_label(test, B, {"tp": 60})
+        a_late, late = (log(test, [Asked((Said(1),), arm=arm)] * 40) for arm in (A, B))
+        end = cast.THEN + timedelta(days=2)
+        assert analysis.analyse(test, end).banner == "b_better"
+        label([(pk, 0, 1) for pk in a_late] + [(pk, 0, 0) for pk in late], now=end)
+        assert analysis.analyse(test, end).banner == "b_better"
+        a, b = (ArmCounters(60, 60, 60, right) for right in (40, 60))
+        fixed = analyse_split(a, b, Plan(horizon=1_000, minimum_labels=50)).fixed
+        assert seen(test)[:2] == fixed
+
+    def test_a_correction_takes_it_anew(self, raisin: Endpoint) -> None:
+        test = one_look(raisin, horizon=60)
+        answer_and_label(test, A, {"tp": 40, "fp": 20})
+        ids = log(test, [Asked((Said(1),), arm=B) for _ in range(60)])
+        label([(pk, 0, 1) for pk in ids])
+        label([(pk, 0, 0) for pk in ids])
+        assert analysis.analyse(test, LATER).banner == "a_better"
+
+    def test_too_few_units_are_not_the_end(self, raisin: Endpoint) -> None:
+        test = one_look(raisin, horizon=60)
+        answer_and_label(test, A, {"tp": 40, "fp": 20})
+        for count in (49, 1):
+            asked = [Asked((Said(1),), arm=B, unit=f"u{count}.{n}") for n in range(count)] * 2
+            label([(pk, 0, 1) for pk in log(test, asked)])
+            report = analysis.analyse(test, LATER)
+            assert report.ended == (count == 1)
+            assert (seen(test)[0] is None) == (count == 49)
+
+
+def one_look(raisin: Endpoint, **plan: Any) -> ABTest:
+    settings: dict[str, Any] = {"kind": "split", "minimum_labels": 50, "looks": "at_horizon"}
+    settings |= {"brier_margin": None, "error_margin": None}
+    return trial.running_test(raisin, raisin.versions.get(number=2), **settings | plan)
 
 
 def test_pairs_are_looked_at(raisin: Endpoint) -> None:

@@ -182,6 +182,14 @@ def test_a_form_of_another_test_is_refused(raisin: Endpoint) -> None:
         started(second, submission="form-1")
 
 
+def test_a_plan_that_is_unsound_by_now_does_not_start(raisin: Endpoint) -> None:
+    draft = a_draft(raisin)
+    ABTest.objects.update(cost_fn=1e300)
+    with pytest.raises(InvalidRequest, match="cost_fn: Give a number from 0 to"):
+        starting.start(draft, actor=ALEX, now=NOON)
+    assert ABTest.objects.get().state == "draft"
+
+
 @pytest.mark.parametrize("setting", ["challenger", "auto_promote", "margin"])
 def test_a_plan_that_was_changed_while_it_was_judged_is_not_started(
     raisin: Endpoint, setting: str, monkeypatch: pytest.MonkeyPatch

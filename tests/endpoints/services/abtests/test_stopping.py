@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.contrib.auth.models import User
@@ -16,6 +18,8 @@ from endpoints.services import lifecycle
 from endpoints.services.abtests import analysis, starting, stopping, summary
 from endpoints.services.abtests.stopping import Stop
 from endpoints.services.access import Caller
+from mlcore.errors import DataError
+from tests import cast
 from tests.endpoints.services.abtests.planned import (
     ALEX,
     ALIKE,
@@ -91,6 +95,7 @@ def test_it_keeps_what_it_said(raisin: Endpoint) -> None:
     labelled(test, **B_BETTER)
     asked(test, a=600, b=600)
     expected = summary.as_dict(analysis.analyse(ABTest.objects.get(), now=LATER))
+    expected["phase"]["ended_at"] = expected["phases"][0]["ended_at"] = LATER.isoformat()
     kept = stopped(test).summary
     assert kept == json.loads(json.dumps(expected))
     assert (kept["banner"], kept["challenger"]["labels"]) == ("b_better", 500)
@@ -139,9 +144,67 @@ def test_a_stopped_test_stays_as_it_is(raisin: Endpoint) -> None:
 def test_a_form_sent_twice_stops_it_once(raisin: Endpoint) -> None:
     test = a_test(raisin)
     stopped(test, conclusion="a_wins", submission="form-1")
-    again = stopped(ABTest.objects.get(), conclusion="b_wins", submission="form-1")
+    again = stopped(ABTest.objects.get(), conclusion="a_wins", submission="form-1")
     assert again.conclusion == "a_wins"
     assert StatusChange.objects.filter(verb="stop_test").count() == 1
+
+
+def test_a_form_sent_again_cannot_conclude_otherwise(raisin: Endpoint) -> None:
+    stopped(a_test(raisin), conclusion="a_wins", submission="form-1")
+    with pytest.raises(Conflict, match="has stopped the test as “A wins”"):
+        stopped(ABTest.objects.get(), conclusion="b_wins", submission="form-1")
+    assert ABTest.objects.get().conclusion == "a_wins"
+
+
+def boundless(endpoint: Endpoint) -> ABTest:
+    """Return a test whose costs were let in before there was a limit."""
+    test = a_test(endpoint, kind="split", metric="expected_cost", minimum_effect=0.5)
+    ABTest.objects.update(cost_fp=1e300)
+    labelled(test, **B_BETTER)
+    return ABTest.objects.get()
+
+
+def test_a_result_that_cannot_be_computed_holds_up_no_stop(
+    raisin: Endpoint, caplog: pytest.LogCaptureFixture
+) -> None:
+    test = stopped(boundless(raisin))
+    assert (test.state, test.summary and test.summary["result"]) == ("stopped", None)
+    assert test.summary is not None
+    assert test.summary["cautions"][0].startswith("The result cannot be computed")
+    assert test.summary["control"]["labels"] == 500
+    [told] = [record for record in caplog.records if "cannot be computed" in record.message]
+    assert told.exc_info is not None
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_nor_does_it_a_promotion(raisin: Endpoint, number: int) -> None:
+    boundless(raisin)
+    version = challenger(raisin)
+    if number == 1:
+        version = cast.registered_version(raisin, status=Status.STAGING)
+    lifecycle.promote(version=version, decision=decision(reason=REASON))
+    assert ABTest.objects.get().state == "stopped"
+
+
+@pytest.mark.parametrize(
+    "failing", [ValueError("math domain error"), OverflowError(), DataError("no plan")]
+)
+def test_nor_does_a_report_that_fails(
+    raisin: Endpoint,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    failing: Exception,
+) -> None:
+    test = a_test(raisin)
+    monkeypatch.setattr(analysis, "analyse", Mock(side_effect=failing))
+    assert stopped(test).summary is None
+    [told] = [record for record in caplog.records if "without a summary" in record.message]
+    assert told.exc_info is not None
+
+
+def test_a_summary_is_json(raisin: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(summary, "as_dict", lambda _: {"difference": math.inf})
+    assert stopped(a_test(raisin)).summary is None
 
 
 def test_a_form_of_another_test_is_refused(raisin: Endpoint) -> None:
@@ -230,7 +293,7 @@ def test_a_stop_and_a_promotion_at_once_leave_a_sound_state(raisin: Endpoint) ->
 def test_a_report_leads_to_a_conclusion(
     raisin: Endpoint, counts: dict[str, Any], conclusion: str
 ) -> None:
-    test = a_test(raisin, kind="split", margin=0.07)
+    test = a_test(raisin, kind="split", margin=0.07, minimum_effect=0.1)
     labelled(test, **counts)
     assert stopping.conclusion_of(analysis.analyse(test, now=LATER)) == conclusion
 

@@ -55,7 +55,11 @@ def test_the_interval_is_the_one_that_decides(raisin: Endpoint) -> None:
     ("counts", "plan", "said"),
     [
         (B_WORSE, {}, "v2 is worse than v1 on accuracy (difference -0.1600, "),
-        (ALIKE, {"margin": 0.07}, "v2 and v1 differ on accuracy by no more than 0.07 (difference"),
+        (
+            ALIKE,
+            {"margin": 0.07, "minimum_effect": 0.1},
+            "v2 and v1 differ on accuracy by no more than 0.07 (difference",
+        ),
         (ALIKE, {}, "it is not known which of v2 and v1 is better on accuracy (difference +0.0020"),
     ],
 )
