@@ -28,7 +28,7 @@ test:  ## Every test: on SQLite, and on PostgreSQL where a server answers.
 # One process each, JOBS at once, the longest first: while one waits for a browser, a server or the clock,
 # the others compute. Threads of linear algebra in each would only wait for one another.
 JOBS ?= 3
-TESTS := $(addprefix test-,postgres browser servers endpoints mlcore dashboard document)
+TESTS := $(addprefix test-,postgres browser servers endpoints stories mlcore dashboard document)
 .PHONY: tests $(TESTS)
 tests: $(TESTS)
 $(TESTS) browser: export OPENBLAS_NUM_THREADS := 1
@@ -61,9 +61,13 @@ test-servers: setup-clients
 test-postgres:
 	@if $(BIN)/python -m tests.postgres "$(POSTGRES_URL)"; then export DATABASE_URL="$(POSTGRES_URL)"; \
 	  $(BIN)/python -m pytest $(PLAIN) tests/endpoints tests/dashboard $(ONE_DATABASE) && \
-	  $(BIN)/python -m pytest $(PLAIN) tests/raisin_site tests/serving/test_killed.py $(ONE_DATABASE) && \
+	  $(BIN)/python -m pytest $(PLAIN) tests/raisin_site tests/serving/test_killed.py $(ONE_DATABASE); \
+	else $(NO_POSTGRES); fi
+
+test-stories:
+	@if $(BIN)/python -m tests.postgres "$(POSTGRES_URL)"; then export DATABASE_URL="$(POSTGRES_URL)"; \
 	  $(BIN)/python -m pytest $(PLAIN) $(addprefix tests/browser/,$(STORIES)); \
-	else echo "No PostgreSQL answers at $(POSTGRES_URL); its tests are left out"; test -z "$$RAISIN_TEST_STRICT"; fi
+	else $(NO_POSTGRES); fi
 
 browser: setup-dev  ## The browser tests alone, in Chromium.
 	$(BIN)/python -m pytest tests/browser
@@ -93,6 +97,8 @@ DOCUMENT := tests/endpoints/api/test_schemathesis.py tests/endpoints/api/test_mo
 
 # What these ask of a database is asked by others too, which run on both: docs/design.md.
 ONE_DATABASE = $(addprefix --ignore=,$(shell cat tests/one_database.txt))
+
+NO_POSTGRES = echo "No PostgreSQL answers at $(POSTGRES_URL); its tests are left out"; test -z "$$RAISIN_TEST_STRICT"
 
 # What people do in a browser, on either database; how pages are drawn does not depend on it.
 STORIES := test_promotion.py test_everyday.py test_newcomer.py test_two_browsers.py
