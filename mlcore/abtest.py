@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from mlcore.assignment import BUCKETS, Split
 from mlcore.comparison import (
@@ -25,12 +25,14 @@ from mlcore.proportions import Ends, Share
 from mlcore.sample_ratio import MISMATCH, coverage_p, sample_ratio_p
 from mlcore.sequential import AlwaysValid, confidence_sequence, lasting_p
 
-Kind = Literal["split", "shadow"]
+Kind = Literal["split", "shadow", "bandit"]
 Looks = Literal["any_time", "at_horizon"]
 Decision = Literal[
     "keep_running", "b_better", "a_better", "no_difference", "inconclusive", "do_not_trust"
 ]
 Doubt = Literal["sample_ratio", "coverage", "drifted"]
+Checks = tuple[float | None, float | None]
+"""The p values of the sample ratio and of coverage."""
 CHECKS_TUNED_FOR = 1000
 """Units, or rows, at which the checks find a fault soonest; they are made at every look as well."""
 
@@ -42,7 +44,8 @@ class Plan:
     ``margin`` is the largest difference that does not matter, in the metric's unit; with 0 no test
     ends in "no_difference". ``horizon`` is the number of labels of the smaller arm (of labelled
     pairs in a shadow test) at which the test ends. Before ``minimum_labels`` of each arm nothing
-    is decided. ``looks`` says which interval decides: the always-valid one at any look, or the
+    is decided. ``split`` has the shares; those of a bandit are its phases', see mlcore.adaptive.
+    ``looks`` says which interval decides: the always-valid one at any look, or the
     fixed one at the horizon alone, which needs fewer labels for the same power but may not be
     acted upon before. Raises DataError for numbers that make no plan.
     """
@@ -66,7 +69,7 @@ class Plan:
                 f"a horizon of {self.horizon} labels does not reach the "
                 f"minimum of {self.minimum_labels}, which is at least 1"
             )
-        if self.kind not in ("split", "shadow") or self.looks not in ("any_time", "at_horizon"):
+        if self.kind not in get_args(Kind) or self.looks not in ("any_time", "at_horizon"):
             raise DataError(f"there is no {self.kind!r} test with looks {self.looks!r}")
         if len(self.split.weights) != 2 or min(self.split.weights) == 0:
             raise DataError(f"a test has two arms, both with a weight, got {self.split.weights}")
@@ -157,11 +160,7 @@ def analyse_split(
     """
     found = compare_arms(control, challenger, plan.goal, 1 - plan.alpha)
     arms = (control, challenger)
-    units, shares = [arm.units for arm in arms], [_labelled_share(arm) for arm in arms]
-    checks = (
-        _lasting(sample_ratio_p(units, plan.split.weights), sum(units)),
-        _lasting(coverage_p(*shares), sum(share.n for share in shares)),
-    )
+    checks = checks_of(arms, plan.split)
     return _report(arms, found, control.labels + challenger.labels, checks, (plan, look or Look()))
 
 
@@ -180,6 +179,45 @@ def analyse_shadow(counters: ShadowCounters, plan: Plan, look: Look | None = Non
     found = compare_pairs(counters, plan.goal, 1 - plan.alpha)
     arms = shadow_arms(counters)
     return _report(arms, found, counters.pairs.n, (None, None), (plan, look or Look()))
+
+
+def checks_of(arms: tuple[ArmCounters, ArmCounters], split: Split) -> Checks:
+    """The p values of the units' shares and of the labels' coverage, both valid at every look.
+
+    >>> arms = ArmCounters(900, 900, 500, 400), ArmCounters(1100, 1100, 500, 400)
+    >>> [round(p, 6) for p in checks_of(arms, Split())]
+    [0.000355, 0.000322]
+    """
+    units, shares = [arm.units for arm in arms], [_labelled_share(arm) for arm in arms]
+    return (
+        _lasting(sample_ratio_p(units, split.weights), sum(units)),
+        _lasting(coverage_p(shares[0], shares[1]), sum(share.n for share in shares)),
+    )
+
+
+class Concluded(NamedTuple):
+    """What all looks say together, whether they can be trusted, and what follows."""
+
+    total: AlwaysValid | None
+    checks: Checks
+    doubts: tuple[Doubt, ...]
+    decision: Decision
+
+
+def conclude(
+    least: int,
+    fixed: Ends | None,
+    now: AlwaysValid | None,
+    checks: Checks,
+    course: tuple[Plan, Look],
+) -> Concluded:
+    """Put this look to those before. Least: the labels of the smaller arm."""
+    plan, look = course
+    # A limit theorem says nothing of the first labels, so their intervals bind no later look.
+    total = now.after(look.before) if now and least >= plan.minimum_labels else look.before
+    doubts = _doubts(checks, total)
+    decision = "do_not_trust" if doubts else _decision(least, fixed, total, course)
+    return Concluded(total, checks, doubts, decision)
 
 
 def verdict(ends: Ends, plan: Plan) -> Decision | None:
@@ -205,7 +243,7 @@ def _report(
     arms: tuple[ArmCounters, ArmCounters],
     found: Comparison,
     rows: int,
-    checks: tuple[float | None, float | None],
+    checks: Checks,
     course: tuple[Plan, Look],
 ) -> ABTestReport:
     plan, look = course
@@ -214,11 +252,8 @@ def _report(
         now = confidence_sequence(
             found.difference, found.se, rows, alpha=plan.alpha, tuned_for=plan.tuned_for
         )
-    least = min(arm.labels for arm in arms)
-    # A limit theorem says nothing of the first labels, so their intervals bind no later look.
-    total = now.after(look.before) if now and least >= plan.minimum_labels else look.before
     fixed, p_value = look.settled or (found.ends, found.p_value)
-    doubts = _doubts(checks, total)
+    said = conclude(min(arm.labels for arm in arms), fixed, now, checks, course)
     return ABTestReport(
         goal=plan.goal,
         control=_arm(arms[0], found.control),
@@ -228,12 +263,12 @@ def _report(
         fixed=fixed,
         p_value=p_value,
         this_look=now,
-        always_valid=total,
+        always_valid=said.total,
         belief=found.belief,
         sample_ratio_p=checks[0],
         coverage_p=checks[1],
-        doubts=doubts,
-        decision="do_not_trust" if doubts else _decision(least, fixed, total, course),
+        doubts=said.doubts,
+        decision=said.decision,
     )
 
 
@@ -262,9 +297,7 @@ def _arm(arm: ArmCounters, found: Estimate | None) -> ArmReport:
     return ArmReport(arm.requests, arm.units, arm.labels, value, low, high)
 
 
-def _doubts(
-    checks: tuple[float | None, float | None], total: AlwaysValid | None
-) -> tuple[Doubt, ...]:
+def _doubts(checks: Checks, total: AlwaysValid | None) -> tuple[Doubt, ...]:
     doubts: list[Doubt] = []
     if checks[0] is not None and checks[0] < MISMATCH:
         doubts.append("sample_ratio")

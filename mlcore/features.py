@@ -68,23 +68,33 @@ def infer_columns(table: Table, names: Sequence[str]) -> tuple[Column, ...]:
 
 def _infer_column(name: str, cells: Sequence[str]) -> Column:
     present = [cell for cell in cells if cell not in MISSING]
-    if not present:
-        raise DataError(f'column "{name}" has no value in any row; leave it out')
     numbers = sum(parse_number(cell) is not None for cell in present)
-    if numbers >= NUMBER_SHARE * len(present):
+    if is_number(name, n_present=len(present), n_numbers=numbers):
         return Column(name, "number")
-    if sum(_DECIMAL_COMMA.fullmatch(cell) is not None for cell in present) > len(present) / 2:
+    return category(name, Counter(present))
+
+
+def is_number(name: str, *, n_present: int, n_numbers: int) -> bool:
+    """Whether so many cells that read as a number make the column one; DataError without a cell."""
+    if not n_present:
+        raise DataError(f'column "{name}" has no value in any row; leave it out')
+    return n_numbers >= NUMBER_SHARE * n_present
+
+
+def category(name: str, counts: Mapping[str, int]) -> Column:
+    """The column of these texts; DataError for more than 100 and for decimal commas."""
+    commas = [text for text in counts if _DECIMAL_COMMA.fullmatch(text)]
+    if sum(counts[text] for text in commas) > sum(counts.values()) / 2:
         raise DataError(
-            f'column "{name}" holds numbers with commas, such as {present[0]}; '
+            f'column "{name}" holds numbers with commas, such as {next(iter(counts))}; '
             "write a decimal point and no thousands separator"
         )
-    levels = tuple(sorted(set(present)))
-    if len(levels) > MOST_LEVELS:
+    if len(counts) > MOST_LEVELS:
         raise DataError(
-            f'column "{name}" has {len(levels)} different texts (at most {MOST_LEVELS}): '
+            f'column "{name}" has {len(counts)} different texts (at most {MOST_LEVELS}): '
             "it reads like an identifier or free text; leave it out"
         )
-    return Column(name, "category", levels)
+    return Column(name, "category", tuple(sorted(counts)))
 
 
 def read_cells(columns: Sequence[Column], table: Table) -> Cells:
@@ -185,9 +195,17 @@ def infer_classes(table: Table, *, target: str, positive: str | None = None) -> 
     positive class that does not exist or among three or more.
     """
     counts = Counter(cell for cell in table.cells(target) if cell not in MISSING)
+    return classes_of(counts, target=target, positive=positive)
+
+
+def classes_of(
+    counts: Mapping[str, int], *, target: str, positive: str | None = None
+) -> tuple[str, ...]:
+    """The same from the rows of each class."""
     classes = listed(sorted(counts), limit=10) or "none"
     if len(counts) < 2:
-        raise DataError(f'the target "{target}" needs at least 2 classes, it has {classes}')
+        only = f"it has only {classes}" if counts else "it has none"
+        raise DataError(f'the target "{target}" needs at least 2 classes, {only}')
     if len(counts) > MOST_CLASSES:
         raise DataError(
             f'the target "{target}" has {len(counts)} different values (at most {MOST_CLASSES}), '
@@ -209,7 +227,7 @@ def infer_classes(table: Table, *, target: str, positive: str | None = None) -> 
     return negative, positive
 
 
-def _default_positive(counts: Counter[str]) -> str:
+def _default_positive(counts: Mapping[str, int]) -> str:
     affirmative = [label for label in counts if label.casefold() in _TRUE]
     if len(affirmative) == 1:
         return affirmative[0]

@@ -14,7 +14,7 @@ from mlcore.arrays import FloatArray
 from mlcore.errors import DataError
 from mlcore.loss import logits, losses, margins
 from mlcore.objective import Evaluation
-from mlcore.rows import Rows, as_rows
+from mlcore.rows import Block, Kernel, Rows, as_rows
 from mlcore.softmax import scores, softmax_losses
 
 
@@ -93,14 +93,23 @@ class Recorder:
 
 def loss_and_accuracy(rows: Rows, theta: FloatArray) -> tuple[float, float]:
     """Weighted mean loss, and the weighted share of rows whose most probable class is theirs."""
-    weight = loss = right = 0.0
-    for block in rows.blocks():
-        s = np.ones(len(block.y)) if block.weights is None else block.weights
-        of_rows, hits = _judge(block.X, block.y, theta)
-        weight += float(s.sum())
-        loss += float(s @ of_rows)
-        right += float(s @ hits)
+    weight, loss, right = rows.total(_Judgement(theta)).tolist()
     return loss / weight, right / weight
+
+
+@dataclass(frozen=True, eq=False)
+class _Judgement:
+    """[sum s, sum s loss, sum s right] of a block."""
+
+    theta: FloatArray
+
+    def __call__(self) -> Kernel:
+        return self._of_block
+
+    def _of_block(self, block: Block) -> FloatArray:
+        s = np.ones(len(block.y)) if block.weights is None else block.weights
+        of_rows, hits = _judge(block.X, block.y, self.theta)
+        return np.array([s.sum(), s @ of_rows, s @ hits])
 
 
 def _judge(X: FloatArray, y: FloatArray, theta: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -78,12 +78,17 @@ def metrics(result: Trained) -> Iterator[tuple[str, int, float]]:
 
     A metric that is undefined has no point.
     """
-    for row in result.history:
+    yield from curve(result.history)
+    yield from summary({"train": result.train.as_dict(), "validation": result.validation.as_dict()})
+
+
+def curve(history: Iterable[Iteration]) -> Iterator[tuple[str, int, float]]:
+    """The points of some iterations, one a series and iteration."""
+    for row in history:
         for name in SERIES:
             value = getattr(row, name, None)
             if value is not None:
                 yield f"epoch_{name}", row.number, value
-    yield from summary({"train": result.train.as_dict(), "validation": result.validation.as_dict()})
 
 
 def summary(reports: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, int, float]]:

@@ -23,6 +23,7 @@ from mlcore.estimators import Estimator, Logistic, Softmax
 from mlcore.evaluation import Report, judge
 from mlcore.path import PathReport, regularisation_path
 from mlcore.preparation import Prepared, Question, prepare
+from mlcore.rows import Rows, as_rows
 from mlcore.solvers import (
     GradientDescentSettings,
     Iteration,
@@ -138,19 +139,51 @@ def train(
     """
     question = Question(target=spec.target, positive=spec.positive, columns=spec.columns)
     data = prepare(question, table, test_size=spec.test_size, seed=spec.seed)
-    _check_binary_settings(spec, data)
+    check_classes(spec, data.classes)
     encoder = Encoder.fit(data.schema, data.train.columns)
     fit = _solve(spec, encoder, data, on_iteration)
-    classifier = _classifier(spec, data, encoder, fit)
+    return conclude(spec, data, fit, dataset_sha256=table.sha256)
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """The coefficients with everything that led to them; Z holds the encoded training rows of a
+    ``Prepared`` and ``weights`` theirs."""
+
+    encoder: Encoder
+    report: SolverReport
+    lambda_: float
+    weights: FloatArray | None
+    path: PathReport | None
+    Z: FloatArray
+
+
+def conclude(
+    spec: TrainingSpec,
+    data: Prepared,
+    fit: Fit,
+    *,
+    dataset_sha256: str,
+    analysed: Prepared | None = None,
+) -> TrainingResult:
+    """From coefficients to the result: calibrate and tune on the training rows, judge, analyse.
+
+    ``analysed`` has fewer of the same rows, where an analysis of all would take too long.
+    """
+    looked_at = analysed or data
+    weights = class_weights(looked_at.train.y, spec.class_weight)
+    classifier = _classifier(spec, data, fit)
     return TrainingResult(
         classifier=classifier,
-        report=fit.report,
+        report=_named(fit.report, fit.encoder),
         train=judge(classifier, data.train),
         validation=judge(classifier, data.validation),
-        analysis=analyse(classifier, data, lambda_=fit.lambda_, weights=fit.weights, path=fit.path),
+        analysis=analyse(
+            classifier, looked_at, lambda_=fit.lambda_, weights=weights, path=fit.path
+        ),
         holdout=data.holdout,
         spec=_resolved(spec, classifier, fit),
-        dataset_sha256=table.sha256,
+        dataset_sha256=dataset_sha256,
         n_train=data.train.columns.n_rows,
         n_validation=data.validation.columns.n_rows,
     )
@@ -170,48 +203,48 @@ def class_weights(y: FloatArray, class_weight: ClassWeight) -> FloatArray | None
     return weights
 
 
-@dataclass(frozen=True, eq=False)
-class _Fit:
-    """The coefficients with everything that led to them."""
-
-    report: SolverReport
-    lambda_: float
-    weights: FloatArray | None
-    path: PathReport | None
-    Z: FloatArray
-
-
-def _check_binary_settings(spec: TrainingSpec, data: Prepared) -> None:
-    if len(data.classes) == 2:
+def check_classes(spec: TrainingSpec, classes: tuple[str, ...]) -> None:
+    """DataError for settings that are for two classes where there are more."""
+    if len(classes) == 2:
         return
     if spec.threshold != TrainingSpec.threshold:
         raise DataError(
-            f'"{spec.target}" has {len(data.classes)} classes: the most probable one is predicted, '
+            f'"{spec.target}" has {len(classes)} classes: the most probable one is predicted, '
             "without a threshold"
         )
     if spec.calibration != "none":
-        raise DataError(f'calibration is for 2 classes, "{spec.target}" has {len(data.classes)}')
+        raise DataError(f'calibration is for 2 classes, "{spec.target}" has {len(classes)}')
 
 
 def _solve(
     spec: TrainingSpec, encoder: Encoder, data: Prepared, on_iteration: OnIteration | None
-) -> _Fit:
+) -> Fit:
     Z, y = encoder.transform(data.train.columns), data.train.y
     weights = class_weights(y, spec.class_weight)
-    path = None
-    lambda_ = spec.lambda_
-    if lambda_ == "auto":
-        path = regularisation_path(Z, y, weights)
-        lambda_ = path.rows[path.best].lambda_
+    lambda_, path = choose_penalty(spec, Z, y, weights)
     watch = Watch((encoder.transform(data.validation.columns), data.validation.y), on_iteration)
+    report = descend(spec, lambda_, as_rows(Z, y, weights), watch)
+    return Fit(encoder, report, lambda_, weights, path, Z)
+
+
+def choose_penalty(
+    spec: TrainingSpec, Z: FloatArray, y: FloatArray, weights: FloatArray | None
+) -> tuple[float, PathReport | None]:
+    """The penalty asked for, or the best of a path over these rows, with that path."""
+    if spec.lambda_ != "auto":
+        return float(spec.lambda_), None
+    path = regularisation_path(Z, y, weights)
+    return path.rows[path.best].lambda_, path
+
+
+def descend(spec: TrainingSpec, lambda_: float, rows: Rows, watch: Watch) -> SolverReport:
+    """The coefficients of standardised rows, wherever they lie, by the solver that was asked for."""
     if spec.solver == "gd":
         settings = GradientDescentSettings(
             lr=spec.lr, epochs=spec.epochs, lambda_=lambda_, momentum=spec.momentum
         )
-        report = gradient_descent(Z, y, weights, settings=settings, watch=watch)
-    else:
-        report = newton(Z, y, weights, settings=NewtonSettings(lambda_=lambda_), watch=watch)
-    return _Fit(_named(report, encoder), lambda_, weights, path, Z)
+        return gradient_descent(rows, settings=settings, watch=watch)
+    return newton(rows, settings=NewtonSettings(lambda_=lambda_), watch=watch)
 
 
 def _named(report: SolverReport, encoder: Encoder) -> SolverReport:
@@ -222,7 +255,7 @@ def _named(report: SolverReport, encoder: Encoder) -> SolverReport:
     return replace(report, message=report.message.replace("these columns", names))
 
 
-def _classifier(spec: TrainingSpec, data: Prepared, encoder: Encoder, fit: _Fit) -> Classifier:
+def _classifier(spec: TrainingSpec, data: Prepared, fit: Fit) -> Classifier:
     estimator, decision = _estimator(fit.report), Decision()
     if len(data.classes) == 2:
         y = data.train.y
@@ -232,7 +265,7 @@ def _classifier(spec: TrainingSpec, data: Prepared, encoder: Encoder, fit: _Fit)
             calibration=spec.calibration,
             threshold=ThresholdSpec.of(spec.threshold),
         )
-    return assemble(data, encoder, estimator, decision, converged=fit.report.converged)
+    return assemble(data, fit.encoder, estimator, decision, converged=fit.report.converged)
 
 
 def _estimator(report: SolverReport) -> Estimator:
@@ -241,7 +274,7 @@ def _estimator(report: SolverReport) -> Estimator:
     return Softmax.centred(report.weights, report.intercept)
 
 
-def _honest_probabilities(estimator: Estimator, y: FloatArray, fit: _Fit) -> FloatArray:
+def _honest_probabilities(estimator: Estimator, y: FloatArray, fit: Fit) -> FloatArray:
     """P(positive) of each training row by the coefficients that the other rows would give.
 
     Leave-one-out comes from the Hessian at the optimum. Away from it (gradient descent that did
@@ -254,7 +287,7 @@ def _honest_probabilities(estimator: Estimator, y: FloatArray, fit: _Fit) -> Flo
     return estimator.probabilities(scores)[:, 1]
 
 
-def _resolved(spec: TrainingSpec, classifier: Classifier, fit: _Fit) -> TrainingSpec:
+def _resolved(spec: TrainingSpec, classifier: Classifier, fit: Fit) -> TrainingSpec:
     """The spec with what was chosen in place of what was asked for."""
     return replace(
         spec,

@@ -314,7 +314,7 @@ def test_looking_always_at_equal_models_seldom_finds_a_better_one() -> None:
         ({"margin": math.inf}, "margin"),
         ({"horizon": 49}, "does not reach"),
         ({"minimum_labels": 0}, "at least 1"),
-        ({"kind": "bandit"}, "'bandit'"),
+        ({"kind": "lottery"}, "'lottery'"),
         ({"looks": "never"}, "'never'"),
         ({"split": Split((5000, 3000, 2000))}, "two arms"),
         ({"split": Split((10_000, 0))}, "two arms"),

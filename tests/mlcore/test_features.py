@@ -173,7 +173,7 @@ def test_the_positive_class_can_be_chosen() -> None:
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        (["x", "x"], "needs at least 2 classes, it has x$"),
+        (["x", "x"], "needs at least 2 classes, it has only x$"),
         ([str(k) for k in range(51)], "has 51 different values .* reads like a quantity"),
         (["", "?"], "needs at least 2 classes, it has none$"),
     ],

@@ -173,6 +173,15 @@ def test_two_samples_of_one_distribution_lie_apart_by_chance(n: int, mean: float
     )
 
 
+def test_100_000_rows_lie_apart_by_as_little_as_the_published_draw() -> None:
+    """Means fall with the root of n, from 0.17 and 0.058 to 0.0058; 0.0068 is well within one draw's spread."""
+    rng = np.random.default_rng(100_000)
+    n = 100_000
+    found = [wasserstein(rng.normal(size=n), rng.normal(size=n)) for _ in range(40)]
+    assert np.mean(found) == pytest.approx(0.0058, abs=4 * np.std(found) / 40**0.5)
+    assert abs(0.0068 - np.mean(found)) < np.std(found)
+
+
 def indices(n: int, m: int, repetitions: int, smoothing: float = 0.5) -> FloatArray:
     """PSI over the deciles of n rows, of m more of the same distribution."""
     rng = np.random.default_rng([n, m])
@@ -185,14 +194,18 @@ def indices(n: int, m: int, repetitions: int, smoothing: float = 0.5) -> FloatAr
     return np.array(found)
 
 
-@pytest.mark.parametrize("n", [1000, 5000])
+@pytest.mark.parametrize(("n", "published"), [(1000, 0.38), (2000, None), (5000, None)])
 def test_a_fixed_limit_of_the_index_cries_wolf_over_100_rows_and_its_critical_value_does_not(
-    n: int,
+    n: int, published: float | None
 ) -> None:
-    """Published are 37 to 39 % for the limit and 0.5 to 1.5 % for the value; above 500 rows none."""
-    few = indices(n, 100, 2000)
-    assert 0.30 <= np.mean(few >= 0.1) <= 0.42
-    assert 0.005 <= np.mean([psi_p_value(index, n, 100, 10) < 0.01 for index in few]) <= 0.02
+    """Published are 37 to 39 % for the limit and 0.5 to 1.5 % for the value; above 500 rows none.
+
+    Of a larger reference the index is smaller by chance: at 5,000 rows ours exceeds a tenth in 32 %.
+    """
+    few = indices(n, 100, 8000)
+    above = np.mean(few >= 0.1)
+    assert above == pytest.approx(published, abs=0.01) if published else 0.30 <= above <= 0.37
+    assert 0.005 <= np.mean([psi_p_value(index, n, 100, 10) < 0.01 for index in few]) <= 0.015
     assert np.mean(few) == pytest.approx(9 * (1 / n + 1 / 100), rel=0.1)
     assert np.mean(indices(n, 500, 1000) >= 0.1) == 0
 
