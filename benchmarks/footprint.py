@@ -21,7 +21,7 @@ from pathlib import Path
 from benchmarks.common import Bar, report
 from tests.live import ROW, LiveSite, answers, free_port
 
-FORBIDDEN = frozenset({"pandas", "sklearn", "polars"})
+FORBIDDEN = frozenset({"pandas", "sklearn", "polars", "dask", "distributed"})
 PAGES = (
     "/",
     "/endpoints/raisin/?period=30d",
