@@ -15,12 +15,12 @@ help:  ## Show this list.
 
 setup: .venv/.runtime  ## Build .venv from the lock.
 
-demo: setup  ## Everything from nothing: install, fill with the Raisin demo, serve.
+demo: setup  ## Everything from nothing: install, fill with the Raisin demo, serve, with a worker beside.
 	$(BIN)/python manage.py demo
-	$(BIN)/python manage.py serve --port $(PORT)
+	$(BIN)/python manage.py serve --port $(PORT) --with-worker
 
-run: setup  ## Serve what is there.
-	$(BIN)/python manage.py serve --port $(PORT)
+run: setup  ## Serve what is there, with a worker beside.
+	$(BIN)/python manage.py serve --port $(PORT) --with-worker
 
 test:  ## Every test: on SQLite, and on PostgreSQL where a server answers.
 	$(MAKE) -j $(JOBS) --output-sync=line tests
@@ -61,7 +61,7 @@ test-servers: setup-clients
 test-postgres:
 	@if $(BIN)/python -m tests.postgres "$(POSTGRES_URL)"; then export DATABASE_URL="$(POSTGRES_URL)"; \
 	  $(BIN)/python -m pytest $(PLAIN) tests/endpoints tests/dashboard $(ONE_DATABASE) && \
-	  $(BIN)/python -m pytest $(PLAIN) tests/raisin_site tests/serving/test_killed.py $(ONE_DATABASE); \
+	  $(BIN)/python -m pytest $(PLAIN) tests/raisin_site tests/serving/test_killed.py tests/serving/test_killed_worker.py tests/serving/test_killed_training.py $(ONE_DATABASE); \
 	else $(NO_POSTGRES); fi
 
 test-stories:

@@ -24,6 +24,11 @@ KINDS = (
         TestKind.SPLIT,
         "Split: A answers some, B the others. For answers that change what happens next.",
     ),
+    (
+        TestKind.BANDIT,
+        "Bandit: a split in which the better one gets more and more. When being wrong costs more than "
+        "knowing sooner.",
+    ),
 )
 METRICS = (
     (TestMetric.ACCURACY, "Accuracy"),
@@ -73,20 +78,22 @@ def _two_decimals(percent: float) -> None:
         raise ValidationError(f"Give two decimals at most; {percent:.15g} has more.")
 
 
-def _share(hint: str) -> forms.FloatField:
+def _percent(label: str, hint: str, **facts: Any) -> forms.FloatField:
     return forms.FloatField(
-        label="Share of B",
+        label=label,
         validators=[_two_decimals],
-        min_value=0.01,
-        max_value=99.99,
-        initial=50,
         help_text=hint,
         widget=forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"}),
+        **facts,
     )
 
 
+def _share(hint: str) -> forms.FloatField:
+    return _percent("Share of B", hint, min_value=0.01, max_value=99.99, initial=50)
+
+
 class PlanForm(forms.Form):
-    """The fields are called as those of the test; the share is in percent, and `seen` no part of it."""
+    """The fields are called as those of the test; shares are in percent, and `seen` no part of it."""
 
     challenger = forms.ChoiceField(
         label="B, the challenger",
@@ -102,7 +109,15 @@ class PlanForm(forms.Form):
     kind = forms.ChoiceField(
         label="Kind", choices=KINDS, initial=TestKind.SHADOW, widget=forms.RadioSelect
     )
-    challenger_share = _share("In percent of the units, of a split test.")
+    challenger_share = _share("In percent of the units, of a split test; a bandit begins with it.")
+    floor = _percent(
+        "Floor",
+        "In percent of the units: each arm of a bandit keeps so much, however it does.",
+        min_value=1,
+        max_value=49,
+        initial=_default("floor") / 100,
+        required=False,
+    )
     metric = forms.ChoiceField(label="Metric that decides", choices=METRICS)
     minimum_effect = _number(
         "minimum_effect",
@@ -169,10 +184,13 @@ class PlanForm(forms.Form):
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """The plan by the names of the test's fields, the share in basis points."""
+        """The plan by the names of the test's fields, the shares in basis points."""
         answers = dict(self.cleaned_data)
         answers["challenger"] = self.versions[answers["challenger"]]
         answers["challenger_share"] = round(100 * answers["challenger_share"])
+        answers["floor"] = (
+            _default("floor") if answers["floor"] is None else round(100 * answers["floor"])
+        )
         return answers
 
     def refuse(self, error: DomainError) -> str:

@@ -10,9 +10,14 @@ from dashboard.views import (
     abtests,
     account,
     alerts,
+    batch_actions,
+    batch_files,
+    batch_job,
+    batches,
     cards,
     check,
     compare,
+    datasets,
     drift,
     endpoint,
     home,
@@ -20,6 +25,7 @@ from dashboard.views import (
     review,
     runs,
     timeline,
+    training,
     try_,
     uploads,
     versions,
@@ -31,7 +37,9 @@ ENDPOINT = "endpoints/<slug:slug>/"
 VERSION = f"{ENDPOINT}versions/<int:number>/"
 PREDICTIONS = f"{ENDPOINT}predictions/"
 RUN = "runs/<slug:run_id>/"
+DATASET = "datasets/<slug:dataset_id>/"
 TEST = "tests/<int:test_id>/"
+BATCH = "batch/<slug:batch_id>/"
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -50,6 +58,7 @@ urlpatterns = [
     path(PREDICTIONS, predictions.predictions, name="predictions"),
     path(f"{PREDICTIONS}download/", predictions.download, name="predictions_csv"),
     path(f"{PREDICTIONS}<uuid:request_id>/", predictions.prediction, name="prediction"),
+    path(f"{ENDPOINT}batch-template/", batch_files.template, name="batch_template"),
     path(f"{ENDPOINT}drift/", drift.drift, name="drift"),
     path(f"{ENDPOINT}drift/check/", check.check, name="check"),
     path(f"{ENDPOINT}try/", try_.try_, name="try"),
@@ -64,13 +73,27 @@ urlpatterns = [
     path(f"{TEST}stop/", abtest_decisions.stop_test, name="stop_test"),
     path("alerts/", alerts.alerts, name="alerts"),
     path("alerts/<int:alert_id>/", alerts.alert, name="alert"),
+    path("batch/", batches.batches, name="batches"),
+    path(BATCH, batch_job.batch, name="batch"),
+    path(f"{BATCH}cancel/", batch_actions.cancel_batch, name="cancel_batch"),
+    path(f"{BATCH}delete/", batch_actions.delete_batch, name="delete_batch"),
+    path(f"{BATCH}rerun/", batch_actions.rerun_batch, name="rerun_batch"),
+    path(f"{BATCH}results/", batch_files.results, name="batch_results"),
+    path(f"{BATCH}errors/", batch_files.errors, name="batch_errors"),
     path("runs/", runs.runs, name="runs"),
     path("runs/download/", runs.download, name="runs_csv"),
     path("runs/compare/", compare.compare, name="compare"),
     path(RUN, runs.run, name="run"),
+    path(f"{RUN}cancel/", training.cancel, name="cancel_run"),
+    path(f"{RUN}again/", training.again, name="train_again"),
     path(f"{RUN}register/", runs.register, name="register"),
     path(f"{RUN}archive/", runs.archive, name="archive_run"),
     path(f"{RUN}restore/", runs.restore, name="restore_run"),
+    path("train/", training.train, name="train"),
+    path("train/<slug:dataset_id>/", training.train_on, name="train_on"),
+    path("datasets/", datasets.datasets, name="datasets"),
+    path(DATASET, datasets.dataset, name="dataset"),
+    path(f"{DATASET}archive/", datasets.archive, name="archive_dataset"),
     path("account/", account.account, name="account"),
     path("account/theme/", account.theme, name="theme"),
     path("account/keys/<int:key_id>/revoke/", account.revoke, name="revoke_key"),

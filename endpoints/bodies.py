@@ -91,7 +91,7 @@ def _received(request: HttpRequest, limit: int) -> bytes:
 
 def _read(request: HttpRequest, length: int | None, limit: int) -> bytes:
     """Read one byte more than the limit at most; a length that is not known may turn out to be any."""
-    stream = _stream(request)
+    stream = stream_of(request)
     first = stream.read(SMALL + 1) if length is None else b""
     wanted = limit if len(first) > SMALL else length or 0
     try:
@@ -103,7 +103,7 @@ def _read(request: HttpRequest, length: int | None, limit: int) -> bytes:
     return bytes(first + stream.read(limit + 1 - len(first)))
 
 
-def _stream(request: HttpRequest) -> Any:
+def stream_of(request: HttpRequest) -> Any:
     """Django takes a body without a Content-Length for an empty one; the server knows its end."""
     is_chunked = request.META.get("HTTP_TRANSFER_ENCODING", "").strip().lower() == "chunked"
     return request.META["wsgi.input"] if is_chunked else request

@@ -53,6 +53,14 @@ class Conflict(DomainError):
     title = "The state has changed"
 
 
+class Gone(DomainError):
+    """It was there, and is kept no longer."""
+
+    code = "gone"
+    status = 410
+    title = "It is not kept any more"
+
+
 class InvalidTransition(DomainError):
     code = "invalid_transition"
     status = 409

@@ -27,7 +27,7 @@ SOLVERS = tuple(SOLVER_NAMES.items())
 LARGEST_INTEGER = 2**31 - 1
 PROTOCOLS = tuple(choice for choice in Protocol.choices if choice[0])
 LIVE = "live"
-SOURCES = ((LIVE, "Not by hand"), *Source.choices)
+SOURCES = ((LIVE, "Live traffic"), *Source.choices)
 CHUNK = 100
 INDEXED = ("version", "since", "until", "request_id")  # the version first: it starts anew
 # Ids tell no moment before 1970, and near the end of the calendar moments overflow.

@@ -5,6 +5,7 @@ The log is sorted, paged, partitioned and pruned by them. This module knows no c
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -20,6 +21,15 @@ def new(moment: datetime) -> UUID:
     The microseconds stand where RFC 9562 (section 6.2, method 3) has a finer clock.
     """
     return UUID(int=_begin(moment) | _VARIANT | secrets.randbits(62))
+
+
+def derived(moment: datetime, key: str, place: int) -> UUID:
+    """Return the id of one place of something that has a key, the same each time, in the order of places.
+
+    For what is done again after a crash, and must not be logged twice. Places are from 0 to 2**32.
+    """
+    digest = int.from_bytes(hashlib.sha256(key.encode()).digest()[:4]) >> 2
+    return UUID(int=_begin(moment) | _VARIANT | place << 30 | digest)
 
 
 def earliest(moment: datetime) -> UUID:

@@ -9,6 +9,8 @@ _VIEWER = (
     "view_alert",
     "view_alertrule",
     "view_algorithmversion",
+    "view_batchjob",
+    "view_dataset",
     "view_driftreport",
     "view_endpoint",
     "view_evaluation",

@@ -40,6 +40,11 @@ RAISIN_LOGIN_LINK_SECONDS = env.int("RAISIN_LOGIN_LINK_SECONDS", default=3_600)
 RAISIN_LOG_SYNCHRONOUS = env.str("RAISIN_LOG_SYNCHRONOUS", default="FULL").upper()
 RAISIN_LOG_GROUPED = True
 RAISIN_LOG_QUEUE = env.int("RAISIN_LOG_QUEUE", default=1_000)
+RAISIN_LEASE_SECONDS = env.float("RAISIN_LEASE_SECONDS", default=30.0)
+RAISIN_MAX_FILE_BYTES = env.int("RAISIN_MAX_FILE_BYTES", default=1_073_741_824)
+RAISIN_BATCH_DAYS = env.int("RAISIN_BATCH_DAYS", default=30)
+RAISIN_DASK_SCHEDULER = env.str("RAISIN_DASK_SCHEDULER", default="")
+RAISIN_IN_MEMORY_BYTES = env.int("RAISIN_IN_MEMORY_BYTES", default=67_108_864)
 RAISIN_LOG_DAYS = env.int("RAISIN_LOG_DAYS", default=0)
 RAISIN_REFRESH_SECONDS = env.float("RAISIN_REFRESH_SECONDS", default=1.0)
 RAISIN_ROOT_ENDPOINT = env.str("RAISIN_ROOT_ENDPOINT", default="")
@@ -75,6 +80,8 @@ INSTALLED_APPS = [
     "rest_framework",
     "django_filters",
     "django_htmx",
+    "django_tasks",
+    "django_tasks_db",
     "axes",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -151,6 +158,10 @@ else:
         **DATABASES["default"].get("OPTIONS", {}),
         "pool": {"min_size": 1, "max_size": 17, "timeout": 3, "reconnect_timeout": 2},
     }
+
+# --- Background work --------------------------------------------------------------------------
+
+TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
 
 # --- People -----------------------------------------------------------------------------------
 

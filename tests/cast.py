@@ -27,7 +27,7 @@ from endpoints.models import (
     Status,
     Webhook,
 )
-from endpoints.models.run import new_run_id
+from endpoints.models.job import new_id
 from endpoints.roles import ROLES
 from endpoints.services import catalog, histograms, keys, lifecycle, request_log, serving
 from endpoints.services.access import Caller
@@ -106,7 +106,7 @@ def trained_run(
 def again(kept: Kept, *, name: str = "", experiment: str = "raisin", by: User | None = None) -> Run:
     """Store a kept run once more, without its analysis, as a run and files of its own."""
     run = copy(kept.run)
-    run.pk = new_run_id()
+    run.pk = new_id()
     run.name = name or run.name
     run.experiment, _ = Experiment.objects.get_or_create(name=experiment)
     run.created_by = by

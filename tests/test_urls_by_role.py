@@ -38,6 +38,7 @@ from endpoints.services.alerts import rules
 from endpoints.services.monitoring import tick
 from raisin_site.health import PROBES
 from tests import cast, url_table
+from tests.dashboard import batch_jobs, stored
 from tests.url_table import (
     ADMIN,
     KEY_ELSEWHERE,
@@ -145,6 +146,9 @@ def place(db: None) -> Place:
         fired_at=cast.THEN,
     )
     tick.tick(endpoint, lambda: timezone.now() + timedelta(minutes=1))
+    dataset = stored.a_dataset()
+    waiting = stored.a_run(dataset)
+    batch = batch_jobs.a_job(endpoint, None, "done")
     stranger = cast.person("stranger", cast.DEVELOPER)
     key, _ = cast.new_key(stranger)
     arguments = {
@@ -153,6 +157,12 @@ def place(db: None) -> Place:
         "version": str(version.number),
         "request_id": request.request_id,
         "run_id": version.run_id,
+        "dashboard:cancel_run run_id": waiting.pk,
+        "dashboard:train_again run_id": waiting.pk,
+        "api:cancel_run run_id": waiting.pk,
+        "api:train_again run_id": waiting.pk,
+        "dataset_id": dataset.pk,
+        "batch_id": batch.pk,
         "key_id": key.pk,
         "prefix": key.prefix,
         "alert_id": alert.pk,

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.dashboard.stored import ANSWERS
 from tests.live import ROW
 
 UNKNOWN = "unknown"  # no login, no key
@@ -52,6 +53,9 @@ READ = READERS | {KEY_READ, KEY_MANAGE}
 LISTS = READ | STRANGERS  # of what they may know: other rows, the same address
 APPROVE = APPROVERS | {KEY_MANAGE}
 STAGE = STAGERS | {KEY_MANAGE}
+
+ASK = TRIERS | {KEY_PREDICT, KEY_MANAGE}
+NOT_THEIRS = (PEOPLE | KEYS) - {ADMIN}
 
 LABELS = {"feedback": [{"request_id": "{request_id}", "label": "Besni"}]}
 REASON = {"reason": "because the table says so"}
@@ -125,10 +129,32 @@ PAGES = (
     Line("dashboard:share_test", "POST", APPROVERS, {"challenger_share": "20", **REASON}),
     Line("dashboard:stop_test", "GET", APPROVERS),
     Line("dashboard:stop_test", "POST", APPROVERS, {"conclusion": "a_wins", **REASON}),
+    Line("dashboard:batches", "GET", TRIERS | {NEIGHBOUR}),
+    Line("dashboard:batches", "POST", TRIERS | {NEIGHBOUR}, {"endpoint": "raisin"}),
+    Line("dashboard:batch_template", "GET", TRIERS),
+    Line("dashboard:batch", "GET", group(ADMIN), absent=NOT_THEIRS),
+    Line("dashboard:batch", "POST", group(ADMIN), {"log_rows": "on"}, absent=NOT_THEIRS),
+    Line("dashboard:cancel_batch", "GET", group(ADMIN), absent=NOT_THEIRS),
+    Line("dashboard:cancel_batch", "POST", group(ADMIN), absent=NOT_THEIRS),
+    Line("dashboard:delete_batch", "GET", group(ADMIN), absent=NOT_THEIRS),
+    Line("dashboard:delete_batch", "POST", group(ADMIN), absent=NOT_THEIRS),
+    Line("dashboard:rerun_batch", "POST", group(ADMIN), {"version": "2"}, absent=NOT_THEIRS),
+    Line("dashboard:batch_results", "GET", group(ADMIN), absent=NOT_THEIRS),
+    Line("dashboard:batch_errors", "GET", group(ADMIN), absent=NOT_THEIRS),
     Line("dashboard:runs", "GET", READERS | {NEIGHBOUR}),
     Line("dashboard:runs_csv", "GET", READERS | {NEIGHBOUR}),
     Line("dashboard:compare", "GET", READERS | {NEIGHBOUR}),
     Line("dashboard:run", "GET", READERS),
+    Line("dashboard:cancel_run", "GET", SCIENTISTS),
+    Line("dashboard:cancel_run", "POST", SCIENTISTS),
+    Line("dashboard:train_again", "POST", SCIENTISTS),
+    Line("dashboard:train", "GET", SCIENTISTS),
+    Line("dashboard:train", "POST", SCIENTISTS),
+    Line("dashboard:train_on", "GET", SCIENTISTS),
+    Line("dashboard:train_on", "POST", SCIENTISTS, ANSWERS),
+    Line("dashboard:datasets", "GET", READERS | {NEIGHBOUR}),
+    Line("dashboard:dataset", "GET", READERS),
+    Line("dashboard:archive_dataset", "POST", SCIENTISTS),
     Line("dashboard:register", "GET", SCIENTISTS),
     Line("dashboard:register", "POST", SCIENTISTS, {"endpoint": "raisin"}),
     Line("dashboard:archive_run", "POST", SCIENTISTS),
@@ -182,7 +208,14 @@ REST = (
     Line("api:restore", "POST", APPROVE, REASON),
     Line("api:promotion_requests", "GET", LISTS),
     Line("api:runs", "GET", LISTS),
+    Line("api:runs", "POST", SCIENTISTS, {"dataset": "{dataset_id}", "target": "Class"}),
     Line("api:run", "GET", READ),
+    Line("api:cancel_run", "POST", SCIENTISTS),
+    Line("api:train_again", "POST", SCIENTISTS),
+    Line("api:datasets", "GET", LISTS),
+    Line("api:datasets", "POST", SCIENTISTS, {"Area": 3}),
+    Line("api:dataset", "GET", READ),
+    Line("api:archive_dataset", "POST", SCIENTISTS),
     Line("api:feedback", "POST", LABELLERS | {KEY_FEEDBACK}, {"label": "Besni"}),
     Line("api:feedback_list", "POST", LABELLERS | {KEY_FEEDBACK} | STRANGERS, LABELS),
     Line("api:endpoint_feedback", "POST", LABELLERS | {KEY_FEEDBACK}, LABELS),
@@ -194,6 +227,17 @@ REST = (
     Line("api:features", "GET", TRIERS | {KEY_PREDICT, KEY_MANAGE}),
     Line("api:plot", "GET", TRIERS | {KEY_PREDICT, KEY_MANAGE}),
     Line("api:model_openapi", "GET", TRIERS | {KEY_PREDICT, KEY_MANAGE}),
+    Line("api:batch_predict", "POST", ASK, query="endpoint=raisin", absent=STRANGERS),
+    Line("api:batch_template", "GET", ASK),
+    # A job is its sender's, and theirs who may see the inputs at its endpoint: here an administrator.
+    Line("api:batches", "GET", PEOPLE | KEYS),
+    Line("api:batch", "GET", group(ADMIN), absent=NOT_THEIRS),
+    Line("api:batch", "DELETE", group(ADMIN), absent=NOT_THEIRS),
+    Line("api:batch_start", "POST", group(ADMIN), absent=NOT_THEIRS),
+    Line("api:batch_cancel", "POST", group(ADMIN), absent=NOT_THEIRS),
+    Line("api:batch_rerun", "POST", group(ADMIN), absent=NOT_THEIRS),
+    Line("api:batch_results", "GET", group(ADMIN), absent=NOT_THEIRS),
+    Line("api:batch_errors", "GET", group(ADMIN), absent=NOT_THEIRS),
     Line("api:alerts", "GET", LISTS),
     Line("api:acknowledge", "POST", STAGE, {"note": "seen"}),
     Line("api:alert_rules", "GET", READ),

@@ -9,8 +9,10 @@ from urllib.parse import urlencode
 from django.utils.safestring import SafeString
 
 from dashboard import charts, formats
+from dashboard.presenters import abtest_bandit as bandits
 from dashboard.presenters import abtest_plan as planned
 from dashboard.presenters import abtest_words as words
+from dashboard.presenters.abtest_bandit import Shares
 from dashboard.presenters.abtest_plan import Card, Unit
 from dashboard.presenters.abtest_words import Banner
 from dashboard.zero_line import Difference, zero_line
@@ -70,6 +72,7 @@ class Told:
     method: str
     checks: tuple[str, ...]
     is_doubted: bool
+    shares: Shares | None = None
 
     @property
     def test(self) -> ABTest:
@@ -105,6 +108,7 @@ def told(report: ABReport, course: Sequence[ABLook] = ()) -> Told:
         method=planned.method(report.test),
         checks=tuple(_checks(report)),
         is_doubted=bool(report.doubts),
+        shares=bandits.shares(report),
     )
 
 
@@ -118,9 +122,9 @@ def _arm(report: ABReport, arm: ArmFigures) -> Arm:
     """A request of a shadow test is logged once, with the control's arm."""
     test, phase = report.test, report.phase
     wanted: dict[str, object] = {"abtest": test.pk, "arm": arm.name}
-    if phase is not None and phase.number > 1:
+    if phase is not None and phase.number > 1 and test.kind == TestKind.SPLIT:
         wanted["since"] = phase.started_at.isoformat()
-    is_logged = test.kind == TestKind.SPLIT or arm.name == ArmName.CONTROL
+    is_logged = test.kind != TestKind.SHADOW or arm.name == ArmName.CONTROL
     return Arm(words.arm_title(arm), arm, urlencode(wanted) if is_logged else "")
 
 
@@ -135,10 +139,15 @@ def _cards(report: ABReport) -> Iterable[Card]:
     if found is None or found.difference is None:
         return
     yield Card("Difference, B less A", unit.difference(found.difference), _lift(report))
+    is_bandit = report.test.kind == TestKind.BANDIT
     if found.belief is not None:
-        yield Card("P(B is better)", formats.percent(found.belief.b_better), "a belief, no test")
+        better = formats.percent(found.belief.b_better)
+        plain = Card("P(B is better)", better, "a belief, no test")
+        yield bandits.best(found.belief) if is_bandit else plain
         loss = _small(found.belief.loss_of_b, report.test.metric)
         yield Card("Expected loss with B", loss, "if B is chosen and is worse")
+    if is_bandit:
+        yield bandits.still_out(report)
 
 
 def _lift(report: ABReport) -> str:
@@ -198,9 +207,15 @@ def _checks(report: ABReport) -> Iterable[str]:
     found = report.statistics
     if found is None:
         return
+    if report.test.kind == TestKind.BANDIT:
+        yield "Shares are those of the present phase; all other numbers are of all phases together."
     told = []
     if found.sample_ratio_p is not None and "sample_ratio" not in report.doubts:
-        shares = f"{words.shares(report, 'planned_share')} planned, {words.shares(report, 'seen_share')} found"
+        shares = (
+            planned.of_phases(len(report.phases))
+            if report.test.kind == TestKind.BANDIT
+            else f"{words.shares(report, 'planned_share')} planned, {words.shares(report, 'seen_share')} found"
+        )
         told.append(f"sample ratio p {formats.p_value(found.sample_ratio_p)} ({shares})")
     if found.coverage_p is not None and "coverage" not in report.doubts:
         told.append(f"labels alike in both arms p {formats.p_value(found.coverage_p)}")

@@ -46,6 +46,6 @@ def _figures(test: ABTest, found: Mapping[str, Any]) -> dict[str, str]:
         f"{planned.level(test)} interval": unit.span(ends and (ends["low"], ends["high"])),
         "P(B is better)": formats.percent(belief),
     }
-    if test.kind == TestKind.SPLIT:
+    if test.kind != TestKind.SHADOW:
         told["p of the sample ratio"] = formats.p_value(found["checks"]["sample_ratio_p"])
     return told

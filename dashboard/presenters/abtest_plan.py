@@ -12,6 +12,7 @@ from dashboard import formats, metrics
 from endpoints.models import ABTest, AlgorithmVersion, Status
 from endpoints.models.abtest import Looks, TestKind, TestMetric, TestState
 from endpoints.services.abtests.sizing import Size
+from mlcore.assignment import BUCKETS
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,21 @@ def level(test: ABTest) -> str:
 def kind(test: ABTest, share: float) -> str:
     if test.kind == TestKind.SHADOW:
         return "Shadow test"
-    return f"Split test, {formats.brief(100 * share)}{formats.NBSP}% to B"
+    name = "Bandit" if test.kind == TestKind.BANDIT else "Split test"
+    return f"{name}, {percent(share)} to B"
+
+
+def percent(share: float) -> str:
+    return f"{formats.brief(100 * share)}{formats.NBSP}%"
+
+
+def of_phases(count: int) -> str:
+    """Of how many phases a p value is the least."""
+    return (
+        "of the only phase"
+        if count == 1
+        else f"the least of {count:,} phases, their number allowed for"
+    )
 
 
 def plan(test: ABTest, share: float) -> list[Row]:
@@ -114,7 +129,13 @@ def plan(test: ABTest, share: float) -> list[Row]:
 def _kind_words(test: ABTest) -> str:
     if test.kind == TestKind.SHADOW:
         return "A answers, B scores the same requests unseen"
+    if test.kind == TestKind.BANDIT:
+        return f"the better one gets more and more of the units, the other keeps {_floor(test)}"
     return "each unit is answered by A or by B, always by the same"
+
+
+def _floor(test: ABTest) -> str:
+    return percent(test.floor / BUCKETS)
 
 
 def _metric_words(test: ABTest, unit: Unit) -> str:
@@ -189,6 +210,12 @@ def _deciding_words(test: ABTest) -> str:
 
 
 def _fixed_words(test: ABTest) -> str:
+    if test.kind == TestKind.BANDIT:
+        return (
+            "A and B are compared within the phases of constant shares, which are weighed by Mantel and "
+            "Haenszel: their pooled rates would differ by when they were asked too. As the shares follow the "
+            "labels there is no interval and no p value of a single look."
+        )
     split = {
         TestMetric.ACCURACY: "Wilson's intervals of the arms, Newcombe's of the difference, the "
         "pooled z test",
@@ -213,6 +240,8 @@ def _belief_words(test: ABTest) -> str:
         if test.metric == TestMetric.ACCURACY
         else "a normal distribution about the difference"
     )
+    if test.kind == TestKind.BANDIT:
+        return f"P(best) rests on {prior}. It sets the shares (Thompson, in batches) and decides nothing."
     return f"The probability that B is better rests on {prior} and decides nothing."
 
 
@@ -225,7 +254,13 @@ def consequence(test: ABTest, live: AlgorithmVersion | None, share: float) -> st
             f"{a} goes on answering every request. {b} scores the same requests and nobody sees what "
             f"it says. {ends}"
         )
-    part = f"{formats.brief(100 * share)}{formats.NBSP}%"
+    part = percent(share)
+    if test.kind == TestKind.BANDIT:
+        return (
+            f"{b} answers {part} of the units from the next request on, {a} the others. From "
+            f"{test.minimum_labels:,} labels of each on, the one that is right more often gets more of them, "
+            f"the other {_floor(test)} at least; some units change their version then. {ends}"
+        )
     return (
         f"{b} answers {part} of the units from the next request on, {a} the others; a unit always gets "
         f"the same version. {ends}"
@@ -253,14 +288,22 @@ def size(test: ABTest, found: Size) -> list[Card]:
             formats.count(found.labels_needed),
             f"to find {effect} in 80{formats.NBSP}% of such tests, {looks}",
         ),
-        Card("Requests", formats.count(found.requests_needed), _coverage_words(found)),
-        Card("Days", _days(found), _rate_words(found)),
+        Card(
+            "Requests",
+            formats.count(found.requests_needed),
+            _coverage_words(found) + _at_most(test),
+        ),
+        Card("Days", _days(found), _rate_words(found) + _at_most(test)),
         Card(
             f"{Unit(test.metric).title} now",
             Unit(test.metric).value(found.baseline),
             "of the version in production" if found.baseline is not None else "not known",
         ),
     ]
+
+
+def _at_most(test: ABTest) -> str:
+    return ", one arm at its floor" if test.kind == TestKind.BANDIT else ""
 
 
 def _coverage_words(found: Size) -> str:

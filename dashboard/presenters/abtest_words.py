@@ -8,6 +8,7 @@ from datetime import datetime
 from django.utils import timezone
 
 from dashboard import formats
+from dashboard.presenters import abtest_bandit as bandits
 from dashboard.presenters.abtest_plan import (
     Unit,
     allowed,
@@ -15,10 +16,11 @@ from dashboard.presenters.abtest_plan import (
     labels_of,
     level,
     milliseconds,
+    of_phases,
     units_of,
 )
 from endpoints.models import ABTest
-from endpoints.models.abtest import Conclusion, Looks, TestState
+from endpoints.models.abtest import Conclusion, Looks, TestKind, TestState
 from endpoints.services.abtests import summary
 from endpoints.services.abtests.analysis import ABReport, ArmFigures, Guardrail
 from endpoints.services.snapshots import Served
@@ -64,11 +66,17 @@ def banner(report: ABReport) -> Banner:
     if report.banner == "guardrail":
         broken = [guardrail(found) for found in report.guardrails if found.breached]
         names = " and ".join(_of_what(found) for found in report.guardrails if found.breached)
-        return Banner(f"Stop: B breaks the limit of {names}", tuple(broken), "alert", "fail")
+        told = _said(*broken, bandits.frozen(report))
+        return Banner(f"Stop: B breaks the limit of {names}", told, "alert", "fail")
     if report.banner == "keep_running":
-        return Banner("Keep running", (progress(report), *_hidden(report)), "info", "info")
+        told = _said(progress(report), bandits.serving(report), *_hidden(report))
+        return Banner("Keep running", told, "info", "info")
     title, then, tone, icon = _DECIDED[report.banner]
-    return Banner(title, (_found(report), then), tone, icon)
+    return Banner(title, _said(_found(report), bandits.serving(report), then), tone, icon)
+
+
+def _said(*texts: str) -> tuple[str, ...]:
+    return tuple(text for text in texts if text)
 
 
 _DECIDED = {
@@ -153,7 +161,7 @@ def _do_not_trust(report: ABReport) -> Banner:
         "drifted": "The looks so far contradict one another: no difference fits all of them.",
     }
     causes = tuple(cause for doubt in report.doubts for cause in CAUSES[doubt])
-    told = (*(said[doubt] for doubt in report.doubts), _UNTRUSTED)
+    told = _said(*(said[doubt] for doubt in report.doubts), _UNTRUSTED, bandits.frozen(report))
     return Banner("Do not trust this test", told, "alert", "fail", causes)
 
 
@@ -166,6 +174,9 @@ _UNTRUSTED = (
 def sample_ratio(report: ABReport) -> str:
     """“Sample ratio mismatch: p 0.0004, below 0.001. Expected 50.0/50.0, got 53.1/46.9 of the units.”"""
     p = report.statistics.sample_ratio_p if report.statistics else None
+    if report.test.kind == TestKind.BANDIT:
+        which = of_phases(len(report.phases))
+        return f"Sample ratio mismatch: {_judged(p)}, {which}. The units did not fall on A and B by its shares."
     expected, got = shares(report, "planned_share"), shares(report, "seen_share")
     return f"Sample ratio mismatch: {_judged(p)}. Expected {expected}, got {got} of the units."
 

@@ -1,4 +1,4 @@
-"""What waits for somebody: endpoints that do not answer as they should, alerts, and promotion requests."""
+"""What waits for somebody: endpoints that do not answer as they should, alerts, tests, and promotion requests."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
-from dashboard.presenters import alerts
+from dashboard.presenters import abtest_words, alerts
 from dashboard.presenters.alerts import AlertRow
-from endpoints.models import AlgorithmVersion, Endpoint, PromotionRequest
+from endpoints.models import ABTest, AlgorithmVersion, Endpoint, PromotionRequest
 from endpoints.services import access
+from endpoints.services.abtests import analysis
 from endpoints.services.access import Caller, Need
 from endpoints.services.alerts import handling
 from endpoints.services.snapshots import Served, snapshots
 
 SHOWN = 5
+MOST_TESTS = 20
+"""Running tests that are looked at, the oldest first: each takes some queries."""
 PAUSED = "callers get the error 503 until somebody who may promote its versions resumes it."
 
 
@@ -28,6 +31,14 @@ class Trouble:
 
 
 @dataclass(frozen=True)
+class DecidableTest:
+    """A running test that somebody should stop, with the title of its banner."""
+
+    test: ABTest
+    title: str
+
+
+@dataclass(frozen=True)
 class Attention:
     """What to show, the worst first and then the oldest, and whether there is more than this."""
 
@@ -35,6 +46,7 @@ class Attention:
     has_more_troubles: bool
     alerts: list[AlertRow]
     has_more_alerts: bool
+    tests: list[DecidableTest]
     requests: list[PromotionRequest]
     has_more: bool
 
@@ -46,6 +58,7 @@ def needed(caller: Caller) -> Attention:
     return Attention(
         alerts=alerts.rows(firing[:SHOWN], now=timezone.now()),
         has_more_alerts=len(firing) > SHOWN,
+        tests=_tests(caller)[:SHOWN],
         troubles=troubles[:SHOWN],
         has_more_troubles=len(troubles) > SHOWN,
         requests=requests[:SHOWN],
@@ -86,6 +99,18 @@ def _troubles(caller: Caller) -> list[Trouble]:
     told = [Trouble(found.endpoint, model_problem(found)) for found in broken]
     told += [Trouble(found.endpoint, f"It is paused: {PAUSED}") for found in paused]
     return [trouble for trouble in told if trouble.endpoint.slug in known]
+
+
+def _tests(caller: Caller) -> list[DecidableTest]:
+    """Return the running tests that are decided, over, broken or not to be trusted."""
+    running = ABTest.objects.running().filter(endpoint__in=access.visible_endpoints(caller))
+    tests = running.select_related("endpoint", "control", "challenger").order_by("started_at", "pk")
+    reports = [analysis.analyse(test, timezone.now()) for test in tests[:MOST_TESTS]]
+    return [
+        DecidableTest(report.test, abtest_words.banner(report).title)
+        for report in reports
+        if report.banner not in ("keep_running", "not_started")
+    ]
 
 
 def _requests(caller: Caller) -> list[PromotionRequest]:

@@ -13,7 +13,7 @@ from endpoints.models.prediction import Source
 from endpoints.models.run import RunQuerySet
 from endpoints.models.version import AlgorithmVersionQuerySet
 from endpoints.services import access, serving
-from endpoints.services.access import Caller
+from endpoints.services.access import Caller, Need
 from endpoints.services.words import DEMO
 
 TRAIN = ".venv/bin/python manage.py train --data raisin --endpoint raisin"
@@ -50,7 +50,7 @@ def first_steps(caller: Caller) -> list[Step]:
         return []
     progress = _progress(runs, access.visible_versions(caller))
     return [
-        _train(progress),
+        _train(progress, caller),
         _compare(progress),
         _register(progress),
         _promote(progress),
@@ -83,12 +83,14 @@ def _newest_request(promoted: StatusChange | None) -> PredictionRequest | None:
     return None if newest is None or newest.source == Source.DEMO else newest
 
 
-def _train(progress: _Progress) -> Step:
+def _train(progress: _Progress, caller: Caller) -> Step:
     return Step(
         "Train a run",
         "A run keeps its parameters, curves, metrics and the model itself.",
         bool(progress.finished),
-        code=TRAIN,
+        reverse("dashboard:train") if caller.may(Need.TRAIN) else "",
+        "Train in the browser",
+        TRAIN,
     )
 
 

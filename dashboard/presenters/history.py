@@ -51,6 +51,10 @@ WORDS = {
     "stop_abtest": "stopped",
     "delete_abtest": "deleted before it started",
     "delete_requests": "deleted, older than the log is kept",
+    "create_batch": "handed in to be scored",
+    "start_batch": "started",
+    "cancel_batch": "cancelled",
+    "delete_batch": "lost its files",
 }
 
 

@@ -77,7 +77,8 @@ def _as_kept(test: ABTest) -> dict[str, Any]:
     phases = phases_of(test)
     kept = {name: getattr(test, name) for name in SETTINGS}
     share = share_of(phases[-1] if phases else None)
-    return kept | {"challenger": test.challenger.number, "challenger_share": 100 * share}
+    shares = {"challenger_share": 100 * share, "floor": test.floor / 100}
+    return kept | shares | {"challenger": test.challenger.number}
 
 
 def _receive(request: HttpRequest, form: PlanForm, test: ABTest) -> HttpResponse:

@@ -97,12 +97,17 @@ def briefly(test: ABTest) -> dict[str, Any]:
 
 
 def shown(test: ABTest) -> dict[str, Any]:
-    """Return that and the way there: the looks of the present phase, the phases before, and the plan."""
+    """Return that and the way there: the looks of the present phase, the phases before, and the plan.
+
+    The looks of a bandit are at all of its phases.
+    """
     phases = phases_of(test)
-    course = list(phases[-1].course.all()) if phases else []
+    is_bandit = test.kind == TestKind.BANDIT
+    looked_at = phases if is_bandit else phases[-1:]
+    course = [look for phase in looked_at for look in phase.course.all()]
     context = _told(analysis.analyse(test, timezone.now()), course)
     return context | {
-        "phases": presenter.past_phases(test, phases[:-1]),
+        "phases": [] if is_bandit else presenter.past_phases(test, phases[:-1]),
         "plan": abtest_plan.plan(test, context["share"]),
     }
 
@@ -116,7 +121,7 @@ def _told(report: ABReport, course: Sequence[ABLook] = ()) -> dict[str, Any]:
         "told": presenter.told(report, course),
         "share": share,
         "kind": abtest_plan.kind(test, share),
-        "is_split": test.kind == TestKind.SPLIT,
+        "is_split": test.kind != TestKind.SHADOW,
         "left_out": abtest_words.left_out(served),
     }
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from dashboard.forms import RegisterForm
-from dashboard.presenters import analysis, comparison, curves, evaluation, model
+from dashboard.presenters import analysis, comparison, curves, evaluation, model, training
 from dashboard.presenters.checklist import TRAIN
 from dashboard.views.shell import caller_of, page
 from endpoints import downloads
@@ -57,6 +57,7 @@ def runs(request: HttpRequest) -> HttpResponse:
         "states": RunState.choices,
         "solvers": SOLVERS,
         "train_command": TRAIN,
+        "may_train": caller_of(request).may(Need.TRAIN),
     }
     return render(request, "dashboard/runs/list.html", context)
 
@@ -71,12 +72,19 @@ def download(request: HttpRequest) -> StreamingHttpResponse:
 
 @page
 def run(request: HttpRequest, run_id: str) -> HttpResponse:
+    """While it trains, htmx asks for the live part, and at its end for the whole page."""
     caller = caller_of(request)
     found = find_run(caller, run_id)
+    progress = training.progress_of(found, timezone.now())
+    if request.htmx:  # type: ignore[attr-defined]
+        return _live(request, found, progress)
     loaded = model.of_run(found)
     numbers = dict(found.metrics.summary().values_list("key", "value"))
     context = {
         "run": found,
+        "progress": progress,
+        "problems": training.problems_of(found),
+        "asked": training.asked(found),
         "loaded": loaded,
         "numbers": numbers,
         "params": comparison.param_rows(found.params.all()),
@@ -88,6 +96,8 @@ def run(request: HttpRequest, run_id: str) -> HttpResponse:
         **model.parts(found, loaded),
         **analysis.of_run(found, loaded, numbers),
     }
+    if found.state in (RunState.FAILED, RunState.CANCELLED):
+        context["convergence"] = [chart for chart in [training.curve_of(found)] if chart]
     if context["may_register"]:
         context["form"] = _register_form(caller, found)
     return render(request, "dashboard/runs/run.html", context)
@@ -129,6 +139,13 @@ def restore(request: HttpRequest, run_id: str) -> HttpResponse:
     Run.objects.filter(pk=found.pk).update(archived_at=None)
     messages.success(request, f"“{found.name}” is in the list again.")
     return redirect("dashboard:run", found.pk)
+
+
+def _live(request: HttpRequest, found: Run, progress: training.Progress | None) -> HttpResponse:
+    if progress is None:
+        return HttpResponse(headers={"HX-Refresh": "true"})
+    context = {"run": found, "progress": progress}
+    return render(request, "dashboard/runs/_progress.html", context)
 
 
 def find_run(caller: Caller, run_id: str) -> Run:

@@ -5,6 +5,7 @@ from django.contrib import admin
 from endpoints.admin import (
     abtests,
     alerts,
+    batches,
     endpoints,
     history,
     monitoring,
@@ -18,6 +19,7 @@ from endpoints.admin import (
 __all__ = [
     "abtests",
     "alerts",
+    "batches",
     "endpoints",
     "history",
     "monitoring",

@@ -1,4 +1,4 @@
-"""Runs with their parameters and metrics: looked up and put away, never edited."""
+"""Runs with their parameters and metrics, and the datasets of some: looked up and put away, never edited."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from endpoints.admin.base import ReadOnlyAdmin, validation_metric
-from endpoints.models import Experiment, Metric, Param, Run, Tag
+from endpoints.models import Dataset, Experiment, Metric, Param, Run, Tag
 from endpoints.services.access import Caller, Need
 
 
@@ -61,6 +61,14 @@ class RunAdmin(ReadOnlyAdmin):
 
     def has_archive_permission(self, request: HttpRequest) -> bool:
         return Caller(user=request.user).may(Need.TRAIN)
+
+
+@admin.register(Dataset)
+class DatasetAdmin(ReadOnlyAdmin):
+    list_display = ("name", "state", "format", "rows", "size", "created_by_name", "created_at")
+    list_filter = ("state", "format", "synthetic")
+    search_fields = ("name", "=id", "=sha256")
+    exclude = ("columns", "reading", "problems", "cursor", "worker", "attempt")
 
 
 @admin.register(Experiment)

@@ -37,7 +37,7 @@ TITLE = Text(
 )
 SHARE = Integer(
     name="challenger_share",
-    about="Basis points of the units that B answers in a split test.",
+    about="Basis points of the units that B answers in a split test; a bandit begins with it.",
     least=1,
     most=BUCKETS - 1,
 )
@@ -45,10 +45,17 @@ SETTINGS: Sequence[Field] = (
     TITLE,
     Choice(
         name="kind",
-        about="shadow: A answers, B scores the same rows unseen. split: each unit is answered by one of them.",
+        about="shadow: A answers, B scores the same rows unseen. split: each unit is answered by one of them. "
+        "bandit: a split in which the better one gets more and more.",
         choices=TestKind.values,
     ),
     SHARE,
+    Integer(
+        name="floor",
+        about="Basis points of the units that each arm of a bandit keeps.",
+        least=100,
+        most=4_900,
+    ),
     Choice(name="metric", about="What decides.", choices=TestMetric.values),
     Number(
         name="cost_fp", about="Of a false positive; for expected_cost.", most=checking.MOST_COST

@@ -124,6 +124,7 @@ ABTESTS: dict[str, Schema] = {
                 difference=MAYBE,
                 low=MAYBE,
                 high=MAYBE,
+                b_best=MAYBE,
             )
         ),
     ),

@@ -14,7 +14,13 @@ from django.urls import URLPattern
 from endpoints.api import older, query
 from endpoints.api.abtest_schemas import ABTESTS
 from endpoints.api.abtests import FORMATS
+from endpoints.api.batch_files import CSV, PARQUET, RESULTS
+from endpoints.api.batch_schemas import BATCHES, BESIDE_A_FILE, FILE_NAME
+from endpoints.api.batch_schemas import STATE as BATCH_STATE
 from endpoints.api.changes import AT, OUTCOMES
+from endpoints.api.dataset_schemas import DATASETS
+from endpoints.api.dataset_schemas import STATE as DATASET_STATE
+from endpoints.api.datasets import NAME as DATASET_NAME
 from endpoints.api.document import YAML
 from endpoints.api.evidence import ZIP
 from endpoints.api.explore import SVG
@@ -26,6 +32,7 @@ from endpoints.api.permissions import EndpointDecides
 from endpoints.api.schemas import SCHEMAS, SLUG, WINDOW, Schema, page_of, record, ref
 from endpoints.api.urls import urlpatterns
 from endpoints.api.versions import NAME, NOTE
+from endpoints.api.waiting import MOST_SECONDS
 from endpoints.filters import SOLVERS
 from endpoints.models import Alert
 from endpoints.models.abtest import TestState
@@ -33,7 +40,8 @@ from endpoints.models.run import RunState
 from endpoints.units import HEADER
 from mlcore.version import __version__
 
-JSON, CSV = "application/json", "text/csv"
+JSON = "application/json"
+FORM, GZIP = "multipart/form-data", "application/gzip"
 PAGE = "page of "
 ALWAYS = (400, 401, 403)
 CODES = {
@@ -42,9 +50,10 @@ CODES = {
     403: "`not_allowed`, `csrf_failed`",
     404: "`not_found`",
     409: "`conflict`, `invalid_transition`, `gate_failed`",
+    410: "`gone`",
     413: "`too_large`",
     415: "`unsupported_encoding`",
-    422: "`invalid_rows`, `invalid_bundle`",
+    422: "`invalid_rows`, `invalid_bundle`, `invalid_data`",
     429: "`too_many_requests`",
     503: "`no_model`, `log_unavailable`, `no_room`, `database_unavailable`",
 }
@@ -56,6 +65,8 @@ IN_PATH: Mapping[str, Schema] = {
     "run_id": {"type": "string", "pattern": "^[-a-zA-Z0-9_]+$", "minLength": 1},
     "request_id": {"type": "string", "pattern": "^[-0-9a-fA-F]{32,36}(:[0-9]{1,9})?$"},
     "prefix": {"type": "string", "pattern": "^[-a-zA-Z0-9_]+$", "minLength": 1},
+    "batch_id": {"type": "string", "pattern": "^[-a-zA-Z0-9_]+$", "minLength": 1},
+    "dataset_id": {"type": "string", "pattern": "^[-a-zA-Z0-9_]+$", "minLength": 1},
 }
 UNIT: Schema = {
     "type": "string",
@@ -66,6 +77,7 @@ FLAG: Schema = {"type": "string", "enum": sorted(query.FLAGS)}
 IN_QUERY: dict[str, Schema] = {
     "cursor": {"type": "string", "description": "From a list's `next` or `previous`."},
     "limit": {"type": "integer", "minimum": 1, "maximum": 200, "default": 50},
+    "as_is": FLAG,
     "at": AT.schema,
     "outcome": {"type": "string", "enum": list(OUTCOMES)},
     "name": NAME.schema,
@@ -77,6 +89,7 @@ IN_QUERY: dict[str, Schema] = {
     "status": {"type": "string", "enum": list(query.ANSWERING)},
     "unit_id": UNIT,
     "version": {"type": "string", "pattern": "^v?[0-9]{1,9}$"},
+    "wait": {"type": "number", "minimum": 0, "maximum": MOST_SECONDS, "default": 0},
     "window": WINDOW,
     "q": {"type": "string", "description": "Text in a name, or the start of an id."},
     "experiment": {"type": "string", "description": "The name of an experiment."},
@@ -84,6 +97,12 @@ IN_QUERY: dict[str, Schema] = {
     "solver": {"type": "string", "enum": [name for name, _ in SOLVERS]},
 }
 IN_QUERY_OF: Mapping[str, dict[str, Schema]] = {
+    "batch_predict": BESIDE_A_FILE | {"name": FILE_NAME},
+    "datasets": {"state": DATASET_STATE, "name": DATASET_NAME.schema},
+    "batches": {
+        "state": BATCH_STATE,
+        "endpoint": SLUG | {"description": "The slug of an endpoint."},
+    },
     "alerts": {
         "state": {"type": "string", "enum": Alert.State.values},
         "endpoint": SLUG | {"description": "The slug of an endpoint."},
@@ -96,6 +115,7 @@ IN_QUERY_OF: Mapping[str, dict[str, Schema]] = {
 """By the name of a route: parameters that mean something else there."""
 TAGS = {
     "alert-rules": "alerts",
+    "batch-predict": "batches",
     "<slug:slug>": "predictions",
     "requests": "predictions",
     "feedback": "predictions",
@@ -140,7 +160,15 @@ def document() -> dict[str, Any]:
         "servers": [{"url": "/api/v1"}],
         "paths": dict(map(_path, urlpatterns)),
         "components": {
-            "schemas": {**SCHEMAS, **PERFORMANCE, **MONITORING, **ABTESTS, **_pages()},
+            "schemas": {
+                **SCHEMAS,
+                **PERFORMANCE,
+                **MONITORING,
+                **ABTESTS,
+                **BATCHES,
+                **DATASETS,
+                **_pages(),
+            },
             "responses": {f"Problem{status}": _problem(status) for status in CODES},
             "securitySchemes": SECURITY,
         },
@@ -216,6 +244,10 @@ def _body(operation: Operation) -> dict[str, Any]:
             content[ZIP] = {"schema": {"type": "string", "format": "binary"}}
         if body in ("GivenRows", "Labels"):
             content[CSV] = {"schema": {}}
+        if body == "NewRun":
+            content[FORM] = {"schema": ref("NewRunWithFile")}
+        if body in ("NewBatch", "NewDataset"):
+            content = {FORM: {"schema": ref(body)}, **_files(CSV, GZIP, PARQUET)}
         return {"required": True, "content": content}
     fields: Sequence[Field] = body or ()
     required = [field.name for field in fields if field.required]
@@ -235,20 +267,24 @@ def _responses(operation: Operation, *, has_place: bool) -> dict[str, Any]:
 
 
 def _answer(status: int, name: str) -> dict[str, Any]:
-    about = {201: "Made.", 204: "Done.", 304: "What you have is current."}.get(
+    about = {201: "Made.", 202: "Under way.", 204: "Done.", 304: "What you have is current."}.get(
         status, "The answer."
     )
     if not name:
         return {"description": about}
-    if name == ZIP:
-        schema: Schema = {"type": "string", "format": "binary"}
-        return {"description": about, "content": {ZIP: {"schema": schema}}}
+    if name in (ZIP, CSV, RESULTS):
+        return {"description": about, "content": _files(*name.split(" or "))}
     if name in (SVG, YAML):
         return {"description": about, "content": {name: {"schema": {"type": "string"}}}}
     content: dict[str, Any] = {JSON: {"schema": ref(_schema_name(name))}}
     if name == "ABTestExport":
         content[CSV] = {"schema": {}}
     return {"description": about, "content": content}
+
+
+def _files(*kinds: str) -> dict[str, Any]:
+    binary = {"type": "string", "format": "binary"}
+    return {kind: {"schema": {} if kind == CSV else binary} for kind in kinds}
 
 
 def _schema_name(name: str) -> str:

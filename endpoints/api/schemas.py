@@ -17,6 +17,7 @@ from endpoints.models import Alert, Status
 from endpoints.models.alert import AlertMetric, Severity
 from endpoints.models.endpoint import GatePolicy, Scope
 from endpoints.models.monitoring import Window
+from endpoints.models.run import RunState
 
 Schema = dict[str, Any]
 
@@ -97,7 +98,7 @@ RUN_FIELDS = {
     "id": TEXT,
     "name": TEXT,
     "experiment": TEXT,
-    "state": {"type": "string", "enum": ["running", "finished", "failed"]},
+    "state": {"type": "string", "enum": RunState.values},
     "solver": TEXT,
     "converged": nullable(FLAG),
     "iterations": nullable(COUNT),
@@ -111,6 +112,13 @@ RUN_FIELDS = {
     "archived_at": nullable(MOMENT),
     "url": URL,
 }
+PROBLEM_PLACE = record(
+    code=TEXT,
+    message=TEXT,
+    row=nullable(COUNT),
+    column=nullable(TEXT),
+    value=nullable(TEXT),
+)
 KEY = {
     "prefix": TEXT,
     "name": TEXT,
@@ -246,6 +254,11 @@ SCHEMAS: dict[str, Schema] = {
             tags={"type": "object", "additionalProperties": TEXT},
             versions=listed(record(**PLACE, status=STATUS)),
             series={"type": "object", "additionalProperties": listed(listed(NUMBER))},
+            dataset_id=nullable(TEXT),
+            spec=ANYTHING,
+            progress=nullable(record(iteration=COUNT, of=nullable(COUNT), loss=nullable(NUMBER))),
+            problems=listed(PROBLEM_PLACE),
+            cancel_requested_at=nullable(MOMENT),
         ),
         "series",
     ),

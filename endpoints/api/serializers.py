@@ -11,6 +11,7 @@ from rest_framework.reverse import reverse
 from endpoints.api.change_serializers import step_json
 from endpoints.errors import NoModel
 from endpoints.models import AlgorithmVersion, Endpoint, Metric, Run
+from endpoints.models.run import RunState
 from endpoints.services import serving
 from endpoints.services.configuring import SETTINGS
 
@@ -180,9 +181,33 @@ class RunDetailSerializer(RunSerializer):
     params = serializers.SerializerMethodField()
     tags = serializers.SerializerMethodField()
     versions = serializers.SerializerMethodField()
+    dataset_id = serializers.CharField(allow_null=True)
+    progress = serializers.SerializerMethodField()
 
     class Meta(RunSerializer.Meta):
-        fields = (*RunSerializer.Meta.fields, "artifact", "params", "tags", "versions")
+        fields = (
+            *RunSerializer.Meta.fields,
+            "artifact",
+            "params",
+            "tags",
+            "versions",
+            "dataset_id",
+            "spec",
+            "progress",
+            "problems",
+            "cancel_requested_at",
+        )
+
+    def get_progress(self, run: Run) -> dict[str, Any] | None:
+        """How far a training under way is, as far as its worker has told."""
+        if run.state != RunState.RUNNING:
+            return None
+        told = run.metrics.filter(key="epoch_train_loss").order_by("-step").first()
+        return {
+            "iteration": told.step if told else 0,
+            "of": run.spec.get("epochs"),
+            "loss": told.value if told else None,
+        }
 
     def get_artifact(self, run: Run) -> dict[str, str] | None:
         if not run.artifact_sha256:

@@ -8,12 +8,15 @@ from endpoints.api import (
     abtests,
     alert_rules,
     alerts,
+    batches,
     changes,
+    datasets,
     decisions,
     evidence,
     keys,
     monitoring,
     older,
+    runs,
     versions,
 )
 from endpoints.api.document import Document
@@ -23,13 +26,15 @@ from endpoints.api.feedback import SendFeedback, SendManyLabels, SendManyLabelsH
 from endpoints.api.model_document import ModelDocument
 from endpoints.api.performance import Performance
 from endpoints.api.predict import Predict
-from endpoints.api.runs import RunDetail, RunList
 from endpoints.services import lifecycle
 
 app_name = "api"
 
 ENDPOINT = "endpoints/<slug:slug>"
 VERSION = f"{ENDPOINT}/versions/<int:number>"
+BATCH = "batches/<slug:batch_id>"
+DATASET = "datasets/<slug:dataset_id>"
+RUN = "runs/<slug:run_id>"
 
 
 def older_paths(name: str, key: str, kind: older.Kind) -> list[URLPattern]:
@@ -66,8 +71,13 @@ urlpatterns = [
         for verb in lifecycle.OF_A_VERSION
     ),
     path("promotion-requests", changes.PromotionRequestList.as_view(), name="promotion_requests"),
-    path("runs", RunList.as_view(), name="runs"),
-    path("runs/<slug:run_id>", RunDetail.as_view(), name="run"),
+    path("datasets", datasets.DatasetList.as_view(), name="datasets"),
+    path(DATASET, datasets.DatasetDetail.as_view(), name="dataset"),
+    path(f"{DATASET}/archive", datasets.ArchiveDataset.as_view(), name="archive_dataset"),
+    path("runs", runs.RunList.as_view(), name="runs"),
+    path(RUN, runs.RunDetail.as_view(), name="run"),
+    path(f"{RUN}/cancel", runs.CancelRun.as_view(), name="cancel_run"),
+    path(f"{RUN}/again", runs.TrainAgain.as_view(), name="train_again"),
     path("requests/<str:request_id>/feedback", SendFeedback.as_view(), name="feedback"),
     path("feedback", SendManyLabels.as_view(), name="feedback_list"),
     path(f"{ENDPOINT}/feedback", SendManyLabelsHere.as_view(), name="endpoint_feedback"),
@@ -89,6 +99,15 @@ urlpatterns = [
     path("abtests/<int:pk>/stop", abtests.StopTest.as_view(), name="abtest_stop"),
     path("abtests/<int:pk>/export", abtests.ExportTest.as_view(), name="abtest_export"),
     path("stop_ab_test/<int:pk>", abtests.StopForOlderClients.as_view(), name="stop_ab_test"),
+    path("batch-predict", batches.SendBatch.as_view(), name="batch_predict"),
+    path("batches", batches.BatchList.as_view(), name="batches"),
+    path(BATCH, batches.BatchDetail.as_view(), name="batch"),
+    path(f"{BATCH}/start", batches.StartBatch.as_view(), name="batch_start"),
+    path(f"{BATCH}/cancel", batches.CancelBatch.as_view(), name="batch_cancel"),
+    path(f"{BATCH}/rerun", batches.RerunBatch.as_view(), name="batch_rerun"),
+    path(f"{BATCH}/results", batches.BatchResults.as_view(), name="batch_results"),
+    path(f"{BATCH}/errors", batches.BatchErrors.as_view(), name="batch_errors"),
+    path("<slug:slug>/batch-template", batches.BatchTemplate.as_view(), name="batch_template"),
     path("<slug:slug>/predict", Predict.as_view(), name="predict"),
     path("<slug:slug>/explain", Explain.as_view(), name="explain"),
     path("<slug:slug>/monitor", monitoring.MonitorRows.as_view(), name="monitor_rows"),

@@ -3,6 +3,8 @@
 from endpoints.models.abcount import ABArm, ABLook, ABPhase, ABTraffic, LabelledUnit
 from endpoints.models.abtest import ABTest
 from endpoints.models.alert import Alert, AlertRule, EmailDelivery
+from endpoints.models.batch import BatchJob
+from endpoints.models.dataset import Dataset
 from endpoints.models.endpoint import ApiKey, Endpoint
 from endpoints.models.event import Event
 from endpoints.models.membership import Membership
@@ -36,6 +38,8 @@ __all__ = [
     "AlgorithmVersion",
     "Analysis",
     "ApiKey",
+    "BatchJob",
+    "Dataset",
     "DriftReport",
     "EmailDelivery",
     "Endpoint",

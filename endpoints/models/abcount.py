@@ -16,7 +16,8 @@ class ArmName(models.TextChoices):
 
 
 class ABPhase(models.Model):
-    """A time in which the shares of traffic did not change. Each phase is a test of its own.
+    """A time in which the shares of traffic did not change. Each phase is a test of its own, but for
+    those of a bandit: there the newest keeps what all phases together say.
 
     `low`, `high` and `p_value` are the common part of all looks since a label was corrected, None before the
     first look that counts; of a test of one look they are what this one found. Of a shadow test the
@@ -51,6 +52,17 @@ class ABPhase(models.Model):
     sum_xx = models.FloatField(default=0.0)
     sum_xn = models.FloatField(default=0.0)
     sum_nn = models.FloatField(default=0.0)
+
+    weighed = models.PositiveBigIntegerField(
+        default=0, help_text="Labels of all phases when a bandit last thought about its shares."
+    )
+    b_best = models.FloatField(
+        null=True, help_text="P(B is best) by which a bandit chose the share; None: it was planned."
+    )
+    repeats = models.FloatField(
+        default=1.0,
+        help_text="In how many phases a labelled unit of a bandit has had part, on average.",
+    )
 
     class Meta:
         ordering = ["test", "number"]

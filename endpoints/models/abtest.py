@@ -14,6 +14,7 @@ from endpoints.models.version import AlgorithmVersion
 class TestKind(models.TextChoices):
     SHADOW = "shadow", "shadow: A answers, B scores the same request"
     SPLIT = "split", "split: each unit is answered by A or by B"
+    BANDIT = "bandit", "bandit: a split whose better arm gets more and more"
 
 
 class TestState(models.TextChoices):
@@ -47,7 +48,8 @@ class ABTestQuerySet(models.QuerySet["ABTest"]):
 
 
 class ABTest(models.Model):
-    """The plan is fixed once the test has started; only the share of traffic may change, in a new phase.
+    """The plan is fixed once the test has started; only the share of traffic may change, in a new phase:
+    of a split test by hand, of a bandit by itself.
 
     A is the control: the version in production when the test starts. B is the challenger.
     """
@@ -74,6 +76,11 @@ class ABTest(models.Model):
     )
     cost_fp = models.FloatField(default=1.0, validators=[MinValueValidator(0.0)])
     cost_fn = models.FloatField(default=1.0, validators=[MinValueValidator(0.0)])
+    floor = models.PositiveIntegerField(
+        default=500,
+        validators=[MinValueValidator(100), MaxValueValidator(4_900)],
+        help_text="Basis points of the units that each arm of a bandit keeps, however it does.",
+    )
     margin = models.FloatField(
         default=0.0,
         validators=[MinValueValidator(0.0)],

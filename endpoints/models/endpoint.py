@@ -17,6 +17,7 @@ RESERVED_SLUGS = frozenset(
         "alert-rules",
         "alerts",
         "batch-predict",
+        "batches",
         "endpoints",
         "experiments",
         "keys",

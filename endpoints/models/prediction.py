@@ -18,6 +18,12 @@ class Source(models.TextChoices):
     API = "api", "REST"
     TRY = "try", "Try page"
     DEMO = "demo", "Demo"
+    BATCH = "batch", "Batch"
+
+
+NOT_LIVE = (Source.TRY, Source.BATCH)
+"""What people try by hand says nothing about the world; the rows of a file may be old, sorted or chosen, and
+all bear the moment at which their batch began."""
 
 
 class Protocol(models.TextChoices):
@@ -47,8 +53,8 @@ class PredictionRequestQuerySet(models.QuerySet["PredictionRequest"]):
         return self.exclude(_has_label())
 
     def monitored(self) -> PredictionRequestQuerySet:
-        """Live traffic: what people try by hand says nothing about the world."""
-        return self.exclude(source=Source.TRY)
+        """Live traffic."""
+        return self.exclude(source__in=NOT_LIVE)
 
 
 def _has_label() -> models.Exists:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import uuid
 from datetime import timedelta
+from types import MappingProxyType
 
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-
-def new_run_id() -> str:
-    """Return 32 hexadecimal digits, the form that tracking clients know."""
-    return uuid.uuid4().hex
+from endpoints.models.dataset import Dataset
+from endpoints.models.job import Job, JobQuerySet, new_id
 
 
 class Experiment(models.Model):
@@ -28,12 +26,17 @@ class Experiment(models.Model):
 
 
 class RunState(models.TextChoices):
+    QUEUED = "queued", "Queued"
     RUNNING = "running", "Running"
     FINISHED = "finished", "Finished"
     FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
 
 
-class RunQuerySet(models.QuerySet["Run"]):
+ENDED = (RunState.FINISHED, RunState.FAILED, RunState.CANCELLED)
+
+
+class RunQuerySet(JobQuerySet["Run"]):
     def finished(self) -> RunQuerySet:
         return self.filter(state=RunState.FINISHED)
 
@@ -41,8 +44,13 @@ class RunQuerySet(models.QuerySet["Run"]):
         return self.filter(archived_at=None)
 
 
-class Run(models.Model):
-    id = models.CharField(primary_key=True, max_length=32, default=new_run_id, editable=False)
+class Run(Job):
+    """A worker trains what is queued; a command trains in its own process, and has no lease."""
+
+    WORK = MappingProxyType({RunState.QUEUED.value: RunState.RUNNING.value})
+    TASKS = MappingProxyType({RunState.QUEUED.value: "train_run"})
+
+    id = models.CharField(primary_key=True, max_length=32, default=new_id, editable=False)
     experiment = models.ForeignKey(Experiment, on_delete=models.PROTECT, related_name="runs")
     name = models.CharField(max_length=120)
     state = models.CharField(max_length=16, choices=RunState.choices, default=RunState.RUNNING)
@@ -54,6 +62,10 @@ class Run(models.Model):
     dataset_sha256 = models.CharField(max_length=64)
     dataset_rows = models.PositiveIntegerField()
     dataset_features = models.PositiveIntegerField(null=True)
+    dataset = models.ForeignKey(
+        Dataset, null=True, blank=True, on_delete=models.PROTECT, related_name="runs"
+    )
+    spec = models.JSONField(default=dict, help_text="What a worker is to train.")
     synthetic = models.BooleanField(default=False)
     uploaded = models.BooleanField(
         default=False, help_text="Trained elsewhere: its numbers are its uploader's claims."
@@ -61,7 +73,6 @@ class Run(models.Model):
     artifact_path = models.CharField(max_length=200, blank=True)
     artifact_sha256 = models.CharField(max_length=64, blank=True)
     started_at = models.DateTimeField()
-    ended_at = models.DateTimeField(null=True)
     archived_at = models.DateTimeField(null=True, blank=True)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL

@@ -135,8 +135,9 @@ class Caller:
             return True
         if endpoint is not None:
             return need.value in self._roles.get(endpoint.pk, ())
-        anywhere = any(need.value in allowed for allowed in self._roles.values())
-        return anywhere and need not in BY_GROUP_ALONE
+        if need in BY_GROUP_ALONE:
+            return False
+        return any(need.value in allowed for allowed in self._roles.values())
 
     def _reaches(self, key: ApiKey, endpoint: Endpoint) -> bool:
         """A key of all endpoints reaches one for members only if its maker is a member."""
@@ -175,7 +176,7 @@ def visible_runs(caller: Caller) -> RunQuerySet:
     some endpoints sees what led there.
     """
     versions = AlgorithmVersion.objects.filter(run=OuterRef("pk"))
-    if not _reads_all_runs(caller):
+    if not reads_all_runs(caller):
         return Run.objects.filter(Exists(versions.filter(endpoint__in=visible_endpoints(caller))))
     allowing = _allowing(caller, Need.READ)
     if not allowing:
@@ -271,7 +272,7 @@ def _by_membership(person: User, need: Need) -> QuerySet[Membership, int]:
     return allowing.order_by().values_list("endpoint", flat=True)
 
 
-def _reads_all_runs(caller: Caller) -> bool:
+def reads_all_runs(caller: Caller) -> bool:
     if caller.key is not None and caller.key.endpoint_id is not None:
         return False
     return caller.has_scope(Need.READ_RUNS) or caller.may_everywhere(Need.READ_RUNS)

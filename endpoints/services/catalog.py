@@ -65,14 +65,28 @@ def refuse_unusable_slug(slug: str) -> None:
 
 def positive_class(*, slug: str, target: str, table: Table) -> str | None:
     """Return the class that 1 means at the endpoint today, if this table has it."""
+    classes = _classes_in_production(slug)
+    if classes is None or target not in table.header:
+        return None
+    return classes[1] if set(classes) == set(table.cells(target)) else None
+
+
+def usual_positive_class(slug: str) -> str | None:
+    """The same where nobody has looked into the data yet: a training refuses a class it lacks."""
+    classes = _classes_in_production(slug)
+    return classes[1] if classes else None
+
+
+def _classes_in_production(slug: str) -> tuple[str, ...] | None:
+    """The two classes of the version in production; None where there is none, or more classes."""
     production = AlgorithmVersion.objects.in_production().filter(endpoint__slug=slug).first()
-    if production is None or target not in table.header:
+    if production is None:
         return None
     try:
         classes = artifacts.load(production).classes
     except ArtifactError:
         return None
-    return classes[1] if len(classes) == 2 and set(classes) == set(table.cells(target)) else None
+    return classes if len(classes) == 2 else None
 
 
 def get_or_create_endpoint(*, slug: str, actor: Caller, now: datetime) -> Endpoint:

@@ -5,6 +5,8 @@ scikit-learn is an extra. It is imported when a forest is trained and never to s
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from importlib import import_module
 from typing import Any, get_args
@@ -44,6 +46,12 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "calibration": get_args(CalibrationMethod),
 }
 _FOLDS = 5
+TREES_AT_ONCE = 5
+Alive = Callable[[], object]
+
+
+def nothing() -> None:
+    """Nobody wishes to know, or to end it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +90,7 @@ class ForestResult:
     history: tuple[Iteration, ...] = ()
 
 
-def fit(spec: ForestSpec, table: Table) -> ForestResult:
+def fit(spec: ForestSpec, table: Table, *, alive: Alive = nothing) -> ForestResult:
     """Train one tree or forest. The same spec, table and scikit-learn give the same bytes.
 
     The split is that of ``mlcore.train``, so both can be compared on the same holdout. A threshold
@@ -97,8 +105,8 @@ def fit(spec: ForestSpec, table: Table) -> ForestResult:
     _check_range(data)
     encoder = _unscaled(data.schema)
     rows = _Rows(encoder.transform(data.train.columns), data.train.y)
-    trees = _grown(spec, data, rows)
-    decision = _decision(spec, rows) if len(data.classes) == 2 else Decision()
+    trees = _grown(spec, data, rows, alive)
+    decision = _decision(spec, rows, alive) if len(data.classes) == 2 else Decision()
     classifier = assemble(data, encoder, trees, decision, converged=True)
     train, validation = judge(classifier, data.train), judge(classifier, data.validation)
     used = _resolved(spec, classifier)
@@ -162,9 +170,9 @@ def _unscaled(schema: Schema) -> Encoder:
     return Encoder(schema, np.zeros(n_slots), np.ones(n_slots))
 
 
-def _grown(spec: ForestSpec, data: Prepared, rows: _Rows) -> TreeEnsemble:
+def _grown(spec: ForestSpec, data: Prepared, rows: _Rows, alive: Alive) -> TreeEnsemble:
     """The trees of all training rows in our form, compared with what scikit-learn says of them."""
-    model = _grow(spec, rows.slots, rows.y)
+    model = _grow(spec, rows.slots, rows.y, alive)
     n_nodes = sum(tree.tree_.node_count for tree in getattr(model, "estimators_", [model]))
     size = n_nodes * (20 + 8 * len(data.classes))
     if size > MOST_BYTES:
@@ -180,7 +188,7 @@ def _grown(spec: ForestSpec, data: Prepared, rows: _Rows) -> TreeEnsemble:
     return trees
 
 
-def _grow(spec: ForestSpec, slots: FloatArray, y: FloatArray) -> Any:
+def _grow(spec: ForestSpec, slots: FloatArray, y: FloatArray, alive: Alive) -> Any:
     module, name = _CLASSES[spec.solver]
     try:
         kind = getattr(import_module(module), name)
@@ -195,21 +203,33 @@ def _grow(spec: ForestSpec, slots: FloatArray, y: FloatArray) -> Any:
         "class_weight": None if spec.class_weight == "none" else spec.class_weight,
         "random_state": spec.seed,
     }
-    if spec.solver != "decision_tree":
-        settings["n_estimators"] = spec.n_estimators
-    return kind(**settings).fit(slots, y)
+    if spec.solver == "decision_tree":
+        return kind(**settings).fit(slots, y)
+    return _in_steps(kind(**settings), spec.n_estimators, (slots, y), alive)
 
 
-def _decision(spec: ForestSpec, rows: _Rows) -> Decision:
+def _in_steps(forest: Any, n_trees: int, rows: tuple[FloatArray, FloatArray], alive: Alive) -> Any:
+    """Grow a few trees at a time; scikit-learn grows the same ones as all at once."""
+    for n in range(0, n_trees, TREES_AT_ONCE):
+        alive()
+        forest.set_params(n_estimators=min(n + TREES_AT_ONCE, n_trees), warm_start=n > 0)
+        with warnings.catch_warnings():
+            # Balanced weights would be wrong if the rows changed meanwhile.
+            warnings.filterwarnings("ignore", message="class_weight presets")
+            forest.fit(*rows)
+    return forest
+
+
+def _decision(spec: ForestSpec, rows: _Rows, alive: Alive) -> Decision:
     """The calibration and the threshold, both from probabilities of unseen rows."""
     wanted = ThresholdSpec.of(spec.threshold)
     if spec.calibration == "none" and wanted.objective == "fixed":
         return Decision(None, wanted.target)  # nothing to learn: spare the folds
-    unseen = _unseen(spec, rows)
+    unseen = _unseen(spec, rows, alive)
     return learn_decision(rows.y, unseen, calibration=spec.calibration, threshold=wanted)
 
 
-def _unseen(spec: ForestSpec, rows: _Rows) -> FloatArray:
+def _unseen(spec: ForestSpec, rows: _Rows, alive: Alive) -> FloatArray:
     """The positive probability of each training row by trees that were grown without its fold."""
     folds = min(_FOLDS, int(min(rows.y.sum(), (1 - rows.y).sum())))
     if folds < 2:
@@ -221,7 +241,8 @@ def _unseen(spec: ForestSpec, rows: _Rows) -> FloatArray:
     p = np.empty(len(rows.y))
     for number in range(folds):
         away, rest = fold == number, fold != number
-        p[away] = _grow(spec, rows.slots[rest], rows.y[rest]).predict_proba(rows.slots[away])[:, 1]
+        grown = _grow(spec, rows.slots[rest], rows.y[rest], alive)
+        p[away] = grown.predict_proba(rows.slots[away])[:, 1]
     return p
 
 

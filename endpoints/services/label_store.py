@@ -15,7 +15,7 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from endpoints.models import AlgorithmVersion, Feedback, PredictionRequest
-from endpoints.models.prediction import Source
+from endpoints.models.prediction import NOT_LIVE
 from endpoints.services import label_counts
 from endpoints.services.abtests import counting
 from endpoints.services.access import Caller
@@ -171,10 +171,10 @@ def _rows(changing: Sequence[_Step], actor: Caller) -> list[Feedback]:
 
 
 def _counted(steps: Sequence[_Step]) -> Iterator[Labelled]:
-    """Yield what the steps change in the counts, which leave out what people tried by hand."""
+    """Yield what the steps change in the counts, which are of live traffic alone."""
     for step in steps:
         new, request = step.label, step.label.request
-        if not step.changes or request.source == Source.TRY:
+        if not step.changes or request.source in NOT_LIVE:
             continue
         came = Labelled(
             request.version.endpoint_id,

@@ -24,6 +24,7 @@ from endpoints.services.cards import CardTexts
 from endpoints.services.changing import Overtaken, once, once_of, unless_overtaken
 from endpoints.services.gates import Gate
 from endpoints.services.transitions import MIN_REASON, TRANSITIONS, Decision, Transition
+from endpoints.services.words import stands
 
 
 def register(
@@ -275,9 +276,9 @@ def _check_has_model(run: Run) -> None:
 
 def _check(version: AlgorithmVersion, step: Transition, decision: Decision) -> None:
     if version.status not in step.sources:
-        allowed = " or ".join(sorted(step.sources))
+        allowed = " or ".join(stands(status) for status in sorted(step.sources))
         raise InvalidTransition(
-            f"{version.label} is in {version.status}; “{step.verb}” needs a version in {allowed}."
+            f"{version.label} is {stands(version.status)}; “{step.verb}” needs a version {allowed}."
         )
     if step.reason_required and len(decision.reason.strip()) < MIN_REASON:
         raise InvalidRequest(

@@ -10,7 +10,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from time import sleep
+from time import perf_counter, sleep
 from typing import Generic, TypeVar
 
 from endpoints.errors import LogUnavailable
@@ -18,9 +18,10 @@ from endpoints.errors import LogUnavailable
 T = TypeVar("T")
 LARGEST_GROUP = 256
 CROWD = 4
-GATHERING_SECONDS = 0.002
-"""Once CROWD callers came together, the next group is given this long to gather: a commit costs the same
-for sixteen as for eight. Fewer callers wait for nothing but the commit."""
+LONGEST_GATHERING = 0.002
+"""Seconds. Once CROWD callers came together, the next group is given as long to gather as the last one took
+to be written, and no longer than this: a commit costs the same for sixteen as for eight. Fewer callers wait
+for nothing but the commit."""
 WAIT_SECONDS = 30.0
 """A caller gives up then. What it handed in may still be written: logged, but not answered."""
 
@@ -59,6 +60,7 @@ class GroupWriter(Generic[T]):
         self._filled = threading.Condition(threading.Lock())
         self._thread: threading.Thread | None = None
         self._stopping = self._is_crowded = False
+        self._written_in = 0.0
 
     @property
     def depth(self) -> int:
@@ -113,7 +115,7 @@ class GroupWriter(Generic[T]):
             if not self._queue and not self._stopping:
                 self._filled.wait(self._idle_seconds)
         if self._is_crowded:
-            sleep(GATHERING_SECONDS)
+            sleep(min(self._written_in, LONGEST_GATHERING))
         with self._filled:
             size = min(len(self._queue), LARGEST_GROUP)
             self._is_crowded = size >= CROWD
@@ -122,11 +124,13 @@ class GroupWriter(Generic[T]):
     def _write(self, group: list[_Waiting[T]]) -> bool:
         """Return whether the group is written; all of it hear of it."""
         error: BaseException | None = None
+        began = perf_counter()
         try:
             self._commit([waiting.item for waiting in group])
         except BaseException as problem:  # a library's panic, too: whoever waits must hear of it
             logger.exception("a group of %d log entries was not written", len(group))
             error = problem
+        self._written_in = perf_counter() - began
         for waiting in group:
             waiting.error = error
             waiting.written.release()

@@ -75,8 +75,12 @@ def export_run(run_id: str, root: Path) -> ExportResult:
     run = Run.objects.select_related("experiment").filter(pk=run_id).first()
     if run is None:
         raise NotFound(f"There is no run {shown(run_id)}.")
-    if run.state == RunState.RUNNING:
-        raise InvalidRequest(f"Run {run.short_id} is still running; export it once it has ended.")
+    if run.state in (RunState.QUEUED, RunState.RUNNING):
+        raise InvalidRequest(
+            f"Run {run.short_id} is still {run.state}; export it once it has ended."
+        )
+    if run.state == RunState.CANCELLED:
+        raise InvalidRequest(f"Run {run.short_id} was cancelled; there is nothing to export.")
     target = root / _folder_name(run.experiment.name) / "runs" / run.pk
     if target.exists():
         changed = differences(run, read_run(target))

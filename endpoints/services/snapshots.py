@@ -27,6 +27,7 @@ from endpoints.services.abtests import running
 from endpoints.services.abtests.running import RunningTest
 from endpoints.services.metrics import metrics
 from endpoints.services.model_alerts import ModelAlerts
+from endpoints.services.words import stands
 from mlcore.classifier import Classifier
 from mlcore.errors import ArtifactError
 
@@ -121,13 +122,13 @@ class Served:
         if number is None:
             newest = versions.filter(status=status).order_by("-number").first()
             if newest is None:
-                raise NotFound(f"“{self.endpoint.slug}” has no version in {status}.")
+                raise NotFound(f"“{self.endpoint.slug}” has no version {stands(str(status))}.")
             return newest
         numbered = versions.filter(number=number).first() if number < 2**31 else None
         if numbered is None:
             raise NotFound(f"“{self.endpoint.slug}” has no version {number}.")
         if status not in (None, numbered.status):
-            raise NotFound(f"{numbered.label} is in {numbered.status}, not in {status}.")
+            raise NotFound(f"{numbered.label} is {stands(numbered.status)}, not {stands(status)}.")
         return numbered
 
     def model(self, version: AlgorithmVersion) -> Classifier:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,15 @@ from django.db import transaction
 
 from endpoints.models import Analysis, Metric, Param, Run, Tag
 from endpoints.models.run import RunState
+
+OUTCOME = (
+    "message",
+    "converged",
+    "iterations",
+    "dataset_features",
+    "artifact_path",
+    "artifact_sha256",
+)
 
 
 def log_params(run: Run, params: Mapping[str, object]) -> None:
@@ -24,12 +33,26 @@ def log_tags(run: Run, tags: Mapping[str, str]) -> None:
 
 def log_metrics(run: Run, points: Iterable[tuple[str, int, float]]) -> None:
     """Store points of (name, step, value)."""
-    rows = (Metric(run=run, key=key, step=step, value=value) for key, step, value in points)
-    Metric.objects.bulk_create(rows, batch_size=500)
+    Metric.objects.bulk_create(_metrics(run, points), batch_size=500)
+
+
+def complete_metrics(run: Run, points: Iterable[tuple[str, int, float]]) -> None:
+    """Store the points that are not there yet; those that are there stay as they are."""
+    Metric.objects.bulk_create(_metrics(run, points), batch_size=500, ignore_conflicts=True)
+
+
+def _metrics(run: Run, points: Iterable[tuple[str, int, float]]) -> Iterator[Metric]:
+    return (Metric(run=run, key=key, step=step, value=value) for key, step, value in points)
 
 
 def log_analysis(run: Run, report: Mapping[str, Any]) -> None:
     Analysis.objects.create(run=run, report=report)
+
+
+def clear(run: Run) -> None:
+    """Forget what a training has told so far: it begins anew."""
+    for kind in (Metric, Param, Tag, Analysis):
+        kind._default_manager.filter(run=run).delete()
 
 
 def finish(run: Run, *, now: datetime) -> None:
@@ -46,15 +69,13 @@ def _end(run: Run, state: RunState, now: datetime) -> None:
     run.state, run.ended_at = state, now
     with transaction.atomic():
         Run.objects.filter(pk=run.pk, state=RunState.RUNNING).update(
-            state=state,
-            ended_at=now,
-            message=run.message,
-            converged=run.converged,
-            iterations=run.iterations,
-            dataset_features=run.dataset_features,
-            artifact_path=run.artifact_path,
-            artifact_sha256=run.artifact_sha256,
+            state=state, ended_at=now, **outcome(run)
         )
+
+
+def outcome(run: Run) -> dict[str, Any]:
+    """What a training leaves in the run's own columns."""
+    return {name: getattr(run, name) for name in OUTCOME}
 
 
 def _text(value: object) -> str:

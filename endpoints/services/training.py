@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from endpoints.errors import InvalidData, InvalidRequest
+from endpoints.errors import InvalidData
 from endpoints.models import Experiment, Run
 from endpoints.services import artifacts, forests, tracking
 from endpoints.services.access import Caller
-from endpoints.services.forests import ForestResult, ForestSpec
-from endpoints.services.words import LONGEST_CLASS, LONGEST_NAME, SOLVER_NAMES
+from endpoints.services.forests import Alive, ForestResult, ForestSpec
+from endpoints.services.training_jobs import specs
+from endpoints.services.words import LONGEST_CLASS
 from mlcore import run_training as records
 from mlcore.errors import DataError, NotConvergedWarning, shown
-from mlcore.solvers import Iteration
+from mlcore.history import OnIteration
 from mlcore.table import Table
 from mlcore.training import TrainingResult, TrainingSpec, train
 
@@ -42,15 +43,16 @@ class TrainedRun:
 
 
 def run_training(
-    job: TrainingJob, *, clock: Clock, on_iteration: Callable[[Iteration], None] | None = None
+    job: TrainingJob, *, clock: Clock, on_iteration: OnIteration | None = None
 ) -> TrainedRun:
     """Train and track. A failure leaves a failed run that says why; bad data raises InvalidData."""
-    _check_names(job)
+    specs.check_names(experiment=job.experiment, name=job.name)
     run = _open(job, clock())
     try:
-        result = _train(job, on_iteration)
-        _check_classes(result)
-        _keep(run, result)
+        result = fit(job.spec, job.table, on_iteration=on_iteration)
+        save_files(run, result)
+        tracking.log_metrics(run, records.metrics(result))
+        record(run, result)
     except DataError as error:
         tracking.fail(run, message=str(error), now=clock())
         raise InvalidData(str(error), cells=error.cells) from error
@@ -61,11 +63,57 @@ def run_training(
     return TrainedRun(run, result)
 
 
+def fit(
+    spec: Spec,
+    table: Table,
+    *,
+    on_iteration: OnIteration | None = None,
+    alive: Alive = forests.nothing,
+) -> Result:
+    """Train, and refuse a model that could not be kept. Raises DataError.
+
+    `alive` is called now and then while trees grow, which have no iterations, and may raise.
+    """
+    if isinstance(spec, ForestSpec):
+        return checked(forests.fit(spec, table, alive=alive))
+    with warnings.catch_warnings():
+        # The run, its version and their pages all carry the verdict; a log line would add nothing.
+        warnings.simplefilter("ignore", NotConvergedWarning)
+        return checked(train(spec, table, on_iteration=on_iteration))
+
+
+def checked(result: Result) -> Result:
+    """Raises DataError for a model that could not be kept."""
+    for name in result.classifier.classes:
+        if len(name) > LONGEST_CLASS:  # the log and the labels keep class names
+            raise DataError(
+                f"the class {shown(name)} has {len(name)} characters; {LONGEST_CLASS} is the most"
+            )
+    return result
+
+
+def save_files(run: Run, result: Result) -> None:
+    """Write the artefact and the holdout rows; note on the run what its row is to say."""
+    artifacts.save(run, result)
+    solver = result.provenance.solver
+    run.converged = result.classifier.converged
+    run.iterations = solver["iterations"]
+    run.message = solver["message"]
+    run.dataset_features = len(result.classifier.schema.columns)
+
+
+def record(run: Run, result: Result) -> None:
+    """Store what the run's pages show, beside its metrics and the row itself."""
+    tracking.log_params(run, records.params(result))
+    tracking.log_analysis(run, result.analysis.to_dict())
+    tracking.log_tags(run, {"dataset": run.dataset_name})
+
+
 def _open(job: TrainingJob, now: datetime) -> Run:
     experiment, _ = Experiment.objects.get_or_create(name=job.experiment)
     return Run.objects.create(
         experiment=experiment,
-        name=job.name or _default_name(job.spec),
+        name=job.name or specs.default_name(asdict(job.spec)),
         solver=job.spec.solver,
         dataset_name=job.table.name,
         dataset_sha256=job.table.sha256,
@@ -74,51 +122,3 @@ def _open(job: TrainingJob, now: datetime) -> Run:
         started_at=now,
         created_by=job.actor.user,
     )
-
-
-def _default_name(spec: Spec) -> str:
-    solver = SOLVER_NAMES[spec.solver]
-    if isinstance(spec, ForestSpec):
-        return solver if spec.max_depth is None else f"{solver}, depth {spec.max_depth}"
-    penalty = spec.lambda_ if isinstance(spec.lambda_, str) else f"{spec.lambda_:g}"
-    return f"{solver}, lambda {penalty}"
-
-
-def _check_names(job: TrainingJob) -> None:
-    for word, text in (("experiment", job.experiment), ("run's name", job.name)):
-        if len(text) > LONGEST_NAME:
-            raise InvalidRequest(
-                f"The {word} has {len(text)} characters; {LONGEST_NAME} is the most."
-            )
-
-
-def _check_classes(result: Result) -> None:
-    """The log and the labels keep class names."""
-    for name in result.classifier.classes:
-        if len(name) > LONGEST_CLASS:
-            raise DataError(
-                f"the class {shown(name)} has {len(name)} characters; {LONGEST_CLASS} is the most"
-            )
-
-
-def _train(job: TrainingJob, on_iteration: Callable[[Iteration], None] | None) -> Result:
-    if isinstance(job.spec, ForestSpec):
-        return forests.fit(job.spec, job.table)
-    with warnings.catch_warnings():
-        # The run, its version and their pages all carry the verdict; a log line would add nothing.
-        warnings.simplefilter("ignore", NotConvergedWarning)
-        return train(job.spec, job.table, on_iteration=on_iteration)
-
-
-def _keep(run: Run, result: Result) -> None:
-    """Write the artefact and the holdout rows, then everything the run's pages show."""
-    artifacts.save(run, result)
-    solver = result.provenance.solver
-    run.converged = result.classifier.converged
-    run.iterations = solver["iterations"]
-    run.message = solver["message"]
-    run.dataset_features = len(result.classifier.schema.columns)
-    tracking.log_params(run, records.params(result))
-    tracking.log_metrics(run, records.metrics(result))
-    tracking.log_analysis(run, result.analysis.to_dict())
-    tracking.log_tags(run, {"dataset": run.dataset_name})

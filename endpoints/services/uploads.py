@@ -15,7 +15,7 @@ from pathlib import Path
 from django.conf import settings
 
 from endpoints.models import Run
-from endpoints.models.run import new_run_id
+from endpoints.models.job import new_id
 from mlcore.files import sync
 
 STRAY_AFTER = timedelta(hours=1)
@@ -60,7 +60,7 @@ def home() -> Path:
 def staged(now: datetime) -> Iterator[Stage]:
     """A place for the files of a new run. Whatever fails inside leaves none of them."""
     clear_strays(now)
-    stage = Stage(new_run_id())
+    stage = Stage(new_id())
     stage.folder.mkdir(parents=True)
     try:
         yield stage
@@ -75,11 +75,16 @@ def clear_strays(now: datetime) -> None:
     """Remove what a killed process left; only of a stage can the run be half, and only if unknown."""
     for path in home().iterdir():
         try:
-            age = now.timestamp() - path.stat().st_mtime
+            age = now.timestamp() - _touched(path)
         except FileNotFoundError:
             continue  # its owner was done with it in this moment
         if age > STRAY_AFTER.total_seconds():
             _remove(path)
+
+
+def _touched(path: Path) -> float:
+    """When something in it was last written: a large file may come in for more than an hour."""
+    return max(member.stat().st_mtime for member in (path, *path.rglob("*")))
 
 
 def _remove(path: Path) -> None:

@@ -5,6 +5,8 @@ Whoever only shows or receives runs reads them here, so that the serving process
 
 from __future__ import annotations
 
+ARCHIVED = "archived"
+
 DEMO = "demo"
 """Who labelled the predictions of the demo."""
 
@@ -19,3 +21,8 @@ SOLVER_NAMES = {
     "random_forest": "Random forest",
     "extra_trees": "Extra trees",
 }
+
+
+def stands(status: str) -> str:
+    """Say how a version stands, after “is”: “in staging”, “archived”."""
+    return status if status == ARCHIVED else f"in {status}"

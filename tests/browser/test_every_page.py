@@ -48,6 +48,8 @@ PAGES = {
 }
 # Pages of a few sentences, on the shell that the others show in all sights.
 SHORT_PAGES = {
+    "train": "/train/",
+    "datasets": "/datasets/",
     "review done": f"{BASE}versions/2/review/?to=production",
     "revoke key": "/account/keys/{key}/revoke/",
     "no such page": "/no-such-page/",

@@ -12,6 +12,7 @@ from endpoints.models import Endpoint, Feedback, PredictionRequest
 from endpoints.models.prediction import Source
 from endpoints.services import feedback, pausing, words
 from tests import cast
+from tests.dashboard import tested
 from tests.dashboard.conftest import Browse, Site
 from tests.dashboard.pages import assert_clean, read, text_of
 
@@ -116,3 +117,25 @@ def test_what_the_demo_sent_leaves_asking_and_labelling_to_the_visitor(
     PredictionRequest.objects.update(source=Source.DEMO)
     Feedback.objects.update(actor_name=words.DEMO)
     assert ticks(text_of(browse(eve).get("/"))) == [True] * 4 + [False] * 2
+
+
+def test_a_test_that_is_ready_to_decide_waits_for_somebody(
+    raisin: Endpoint, eve: User, browse: Browse
+) -> None:
+    test = tested.split_test(raisin, right=(840, 900))
+    response = browse(eve).get("/")
+    assert "Raisin, test “v1 or v2”: B is better: ready to decide" in text_of(response)
+    assert f'href="/tests/{test.pk}/"' in response.content.decode()
+    assert_clean(response)
+
+
+def test_a_test_that_cannot_be_trusted_waits_for_somebody(
+    raisin: Endpoint, eve: User, browse: Browse
+) -> None:
+    tested.split_test(raisin, units=(1_400, 1_100))
+    assert "test “v1 or v2”: Do not trust this test" in text_of(browse(eve).get("/"))
+
+
+def test_a_test_that_goes_on_waits_for_nobody(raisin: Endpoint, eve: User, browse: Browse) -> None:
+    tested.split_test(raisin)
+    assert "Needs attention" not in text_of(browse(eve).get("/"))

@@ -38,15 +38,22 @@ PAGES = (
     "/endpoints/raisin/tests/",
     "/endpoints/raisin/tests/new/",
     "/alerts/",
+    "/batch/",
     "/runs/",
     "/runs/?q=nothing-like-this",
     "/runs/{run}/",
     "/runs/{other}/",
     "/runs/compare/",
     "/runs/compare/?run={run}&run={other}",
+    "/train/",
+    "/datasets/",
     "/account/",
 )
-NOT_FOR_ALL = tuple(page for page in PAGES if "/try/" in page or page.endswith("/tests/new/"))
+NOT_FOR_ALL = tuple(
+    page
+    for page in PAGES
+    if "/try/" in page or page == "/batch/" or page.endswith(("/tests/new/", "/train/"))
+)
 NOWHERE = (
     "/endpoints/nowhere/",
     "/endpoints/nowhere/versions/",

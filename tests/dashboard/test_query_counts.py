@@ -25,6 +25,7 @@ from endpoints.models import (
 )
 from endpoints.services.snapshots import snapshots
 from tests import cast
+from tests.dashboard import stored
 from tests.dashboard.conftest import Browse, Site
 
 MOST = 15
@@ -107,6 +108,11 @@ def more_runs(site: Site, places: range) -> None:
     )
 
 
+def more_datasets(site: Site, places: range) -> None:
+    for place in places:
+        stored.a_run(stored.a_dataset(f"{place}.csv"))
+
+
 def more_reports(site: Site, places: range) -> None:
     """A window a day, each with a feature for each place so far."""
     version, now = site.endpoint.versions.get(number=1), timezone.now()
@@ -153,6 +159,7 @@ LISTS: dict[str, Callable[[Site, range], None]] = {
     "/endpoints/raisin/predictions/": more_predictions,
     DRIFT: more_reports,
     "/runs/": more_runs,
+    "/datasets/": more_datasets,
     "/account/": more_endpoints,
 }
 

@@ -9,6 +9,7 @@ from endpoints.errors import DomainError
 NEVER_AT_A_PREDICTION = {
     "conflict",
     "gate_failed",
+    "gone",
     "invalid_bundle",
     "invalid_data",
     "invalid_transition",

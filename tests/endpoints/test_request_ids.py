@@ -36,3 +36,23 @@ def test_a_later_one_is_larger(moment: datetime, after: timedelta) -> None:
     first, second = request_ids.new(moment), request_ids.new(moment + after)
     assert request_ids.earliest(moment) <= first < request_ids.earliest(moment + after) <= second
     assert (first.hex < second.hex) and (str(first) < str(second))
+
+
+PLACES = st.integers(0, 2**32 - 1)
+
+
+@settings(deadline=None)
+@given(MOMENTS, PLACES, PLACES)
+def test_derived_ones_are_in_the_order_of_places(moment: datetime, one: int, other: int) -> None:
+    first, second = (request_ids.derived(moment, "job", place) for place in (one, other))
+    assert (first < second) == (one < other)
+    assert (first == second) == (one == other)
+    assert first == request_ids.derived(moment, "job", one)
+    assert (first.version, request_ids.moment_of(first)) == (7, moment)
+    after = moment + timedelta(microseconds=1)
+    assert request_ids.earliest(moment) <= first < request_ids.earliest(after)
+
+
+def test_derived_ones_of_others_are_others() -> None:
+    moment = datetime(2026, 11, 21, tzinfo=UTC)
+    assert request_ids.derived(moment, "a", 1) != request_ids.derived(moment, "b", 1)

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import pytest
 
-from benchmarks.footprint import FORBIDDEN, loaded_modules, proportional_memory
+from benchmarks.footprint import FORBIDDEN, loaded_modules, process_tree, proportional_memory
 from tests.live import ROW, LiveSite, live_site
 
 pytestmark = pytest.mark.process
@@ -167,3 +167,28 @@ def test_its_standard_output_is_one_json_object(own_site: LiveSite) -> None:
     said = json.loads((own_site.home / "server.out").read_text())
     assert said["url"] == own_site.url
     assert said["login_url"].startswith(f"{own_site.url}/login/link/?token=")
+
+
+def workers(site: LiveSite) -> list[int]:
+    assert site.process is not None
+    return [pid for pid in process_tree(site.process.pid) if b"work" in words(pid)]
+
+
+def words(pid: int) -> list[bytes]:
+    """The command line of a process; none once it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return []
+
+
+def test_a_worker_beside_the_server_ends_with_it(own_site: LiveSite) -> None:
+    own_site.start("--with-worker")
+    (worker,) = workers(own_site)
+    assert own_site.process is not None
+    own_site.process.kill()
+    own_site.process.wait()
+    end = time.monotonic() + 20
+    while words(worker):
+        assert time.monotonic() < end
+        time.sleep(0.1)

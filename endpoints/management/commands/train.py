@@ -1,4 +1,4 @@
-"""`manage.py train`: train a CSV file from the shell, track the run and, if asked, register it."""
+"""`manage.py train`: train on files from the shell, track the run and, if asked, register it."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from endpoints.errors import InvalidRequest
 from endpoints.management.base import JsonCommand, ensure_prepared
+from endpoints.management.engines import add_engine_arguments, engine_from, is_large
 from endpoints.models import AlgorithmVersion
 from endpoints.services import auto_promotion, catalog, lifecycle
 from endpoints.services.access import Caller
@@ -53,7 +54,14 @@ class Command(JsonCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         add = parser.add_argument
-        add("--data", required=True, help="A CSV file, or “raisin” for the Raisin data set.")
+        add(
+            "--data",
+            required=True,
+            action="append",
+            help="A CSV file, or “raisin” for the Raisin data set. Or files that are read piece by piece, "
+            "CSV or Parquet: a folder, a pattern such as 'parts-*.csv', an address such as s3://…; "
+            "may be given several times.",
+        )
         add("--target", default="", help="The column to predict (Raisin: Class).")
         add("--positive", default=None, help="The class that counts as 1.")
         add("--columns", default=None, help="Feature columns, separated by commas. Default: all.")
@@ -81,23 +89,16 @@ class Command(JsonCommand):
         add("--test-size", type=float, default=0.2, help="Share of rows held out.")
         add("--seed", type=int, default=7)
         add("--threshold", type=threshold, default=0.5, help=f"One of {SPECS}.")
+        add_engine_arguments(parser)
         add("--register", action="store_true", help="Make the run the endpoint's next version.")
 
     def run(self, **options: Any) -> Mapping[str, Any]:
         ensure_prepared(self.stderr)
-        table = read_table(options["data"])
-        slug = options["endpoint"] or slugify(Path(options["data"]).stem)
+        first = options["data"][0]
+        slug = options["endpoint"] or slugify(Path(first).stem)
         if options["register"]:
             catalog.refuse_unusable_slug(slug)
-        job = TrainingJob(
-            table=table,
-            spec=spec_from(options, table, slug),
-            experiment=options["experiment"] or slug or "default",
-            name=options["name"],
-            actor=SHELL,
-        )
-        with progress(total_iterations(job.spec)) as on_iteration:
-            trained = run_training(job, clock=timezone.now, on_iteration=on_iteration)
+        trained = (train_by_pieces if is_large(options) else train_in_memory)(options, slug)
         version = register(trained, slug) if options["register"] else None
         return facts(trained, slug, version)
 
@@ -118,6 +119,43 @@ class Command(JsonCommand):
                 f"{page('version', facts['endpoint'], facts['version'])}"
             )
         return "\n".join(lines)
+
+
+def train_in_memory(options: Mapping[str, Any], slug: str) -> TrainedRun:
+    (data,) = options["data"]
+    table = read_table(data)
+    target = options["target"] or ("Class" if data == "raisin" else "")
+    positive = catalog.positive_class(slug=slug, target=target, table=table)
+    job = TrainingJob(
+        table=table,
+        spec=spec_from(options, target, positive),
+        experiment=options["experiment"] or slug or "default",
+        name=options["name"],
+        actor=SHELL,
+    )
+    with progress(total_iterations(job.spec)) as on_iteration:
+        return run_training(job, clock=timezone.now, on_iteration=on_iteration)
+
+
+def train_by_pieces(options: Mapping[str, Any], slug: str) -> TrainedRun:
+    from endpoints.services.large import running
+    from endpoints.services.large.training import DataSource
+
+    spec = spec_from(options, options["target"], catalog.usual_positive_class(slug))
+    if not isinstance(spec, TrainingSpec):
+        raise InvalidRequest(
+            "Trees and forests are grown in memory, from one CSV file: use newton or gd."
+        )
+    job = running.LargeJob(
+        data=DataSource(files=options["data"]),
+        spec=spec,
+        engine=engine_from(options),
+        experiment=options["experiment"] or slug or "default",
+        name=options["name"],
+        actor=SHELL,
+    )
+    with progress(total_iterations(spec)) as on_iteration:
+        return running.run_training(job, clock=timezone.now, on_iteration=on_iteration)
 
 
 def classes_in_words(facts: Mapping[str, Any]) -> str:
@@ -158,8 +196,7 @@ def read_table(data: str) -> Table:
     return datasets.read_csv(path)
 
 
-def spec_from(options: Mapping[str, Any], table: Table, slug: str) -> Spec:
-    target = options["target"] or ("Class" if options["data"] == "raisin" else "")
+def spec_from(options: Mapping[str, Any], target: str, positive: str | None) -> Spec:
     if not target:
         raise InvalidRequest("Name the column to predict: --target COLUMN.")
     columns = options["columns"]
@@ -170,8 +207,7 @@ def spec_from(options: Mapping[str, Any], table: Table, slug: str) -> Spec:
         return kind(
             target=target,
             columns=tuple(name.strip() for name in columns.split(",")) if columns else None,
-            positive=options["positive"]
-            or catalog.positive_class(slug=slug, target=target, table=table),
+            positive=options["positive"] or positive,
             **{name: options[name] for name in known & options.keys()},
         )
     except DataError as error:

@@ -13,8 +13,8 @@ from typing import Literal
 from endpoints.models import ABArm, ABPhase, ABTest
 from endpoints.models.abcount import ArmName
 from endpoints.models.abtest import TestKind, TestState
+from endpoints.services.abtests import bandit_counts, guarding, sizing
 from endpoints.services.abtests import counts as counters
-from endpoints.services.abtests import guarding, sizing
 from endpoints.services.abtests.arm_traffic import traffic_of
 from endpoints.services.abtests.cautions import cautions
 from endpoints.services.abtests.counting import counted_until
@@ -26,7 +26,12 @@ from endpoints.services.abtests.counts import (
     PhaseCounts,
 )
 from endpoints.services.abtests.guarding import Guardrail
-from endpoints.services.abtests.phase_figures import PhaseFigures, earlier, phase_figures
+from endpoints.services.abtests.phase_figures import (
+    PhaseFigures,
+    earlier,
+    of_a_bandit,
+    phase_figures,
+)
 from endpoints.services.abtests.plans import newest_phase, split_of
 from mlcore.abtest import ABTestReport, Doubt
 from mlcore.assignment import BUCKETS
@@ -68,7 +73,8 @@ class ArmFigures:
 
 @dataclass(frozen=True)
 class ABReport:
-    """All that is to be told of a test; numbers are of its newest phase.
+    """All that is to be told of a test; numbers are of its newest phase, of a bandit of all phases but for
+    the shares of units.
 
     `labels`, `labels_needed` and `labels_per_day` are of the smaller arm, in a shadow test pairs. While it
     `is_hidden` nobody may see which arm is ahead. `agreement` is the share of rows on which both arms of a
@@ -104,12 +110,29 @@ def analyse(test: ABTest, now: datetime) -> ABReport:
 
 
 def analyse_phase(test: ABTest, phase: ABPhase | None, now: datetime) -> ABReport:
-    """Return the report that one phase alone would give."""
+    """Return the report that one phase alone would give; of a bandit that of all phases up to it."""
+    if test.kind == TestKind.BANDIT and phase is not None and test.state != TestState.DRAFT:
+        return _of_a_bandit(test, phase, now)
     arms = _arms(phase) if phase is not None and test.state != TestState.DRAFT else {}
     if phase is None or len(arms) != len(ArmName):
         return _not_started(test, phase, now)
     report = judge(test, _counts(test, arms, now), now)
     return replace(report, phases=(*earlier(test, phase), *report.phases))
+
+
+def by_phase(test: ABTest, now: datetime) -> list[ABReport]:
+    """Return the reports that a promotion is held against, the newest first: of each phase, of a bandit one."""
+    phases = test.phases.order_by("-number")
+    if test.kind == TestKind.BANDIT:
+        phases = phases[:1]
+    return [analyse_phase(test, phase, now) for phase in phases]
+
+
+def _of_a_bandit(test: ABTest, phase: ABPhase, now: datetime) -> ABReport:
+    counts = bandit_counts.read(test, phase)
+    if counts is None:
+        return _not_started(test, phase, now)
+    return judge(test, _with_rate(test, counts, now), now)
 
 
 def judge(test: ABTest, counts: PhaseCounts, now: datetime) -> ABReport:
@@ -140,7 +163,7 @@ def judge(test: ABTest, counts: PhaseCounts, now: datetime) -> ABReport:
         ended=ended,
         units=counters.labelled_units(test, counts),
         units_needed=FEWEST_UNITS if counters.waits_for_units(test, counts) else None,
-        phases=(phase_figures(test, counts, None if is_hidden else found),),
+        phases=_phases(test, counts, None if is_hidden else found),
     )
 
 
@@ -182,11 +205,15 @@ def _counts(test: ABTest, arms: Mapping[str, ABArm], now: datetime) -> PhaseCoun
     control, challenger = (
         ArmCounts(arms[name], traffic.get(arms[name].pk, NO_TRAFFIC)) for name in ArmName.values
     )
-    phase, rate = control.arm.phase, None
-    if test.is_running and not min(control.arm.labels, challenger.arm.labels):
-        rate = sizing.labelled_rate(test.endpoint, now).labels_per_day
-        rate = rate and rate * sizing.smaller_share(test, phase.challenger_share)
-    return PhaseCounts(phase, control, challenger, rate)
+    return _with_rate(test, PhaseCounts(control.arm.phase, control, challenger), now)
+
+
+def _with_rate(test: ABTest, counts: PhaseCounts, now: datetime) -> PhaseCounts:
+    if not test.is_running or counts.labels:
+        return counts
+    rate = sizing.labelled_rate(test.endpoint, now).labels_per_day
+    rate = rate and rate * sizing.smaller_share(test, counts.phase.challenger_share)
+    return replace(counts, labels_per_day=rate)
 
 
 def _banner(
@@ -210,7 +237,8 @@ def _figures(
     place = ArmName.values.index(name)
     counted = counts.arms[place]
     arm, traffic = counted.arm, counted.traffic
-    units = sum(side.traffic.units for side in counts.arms)
+    dealt = counts.strata[-1] if counts.strata else counts
+    units = [side.traffic.units for side in dealt.arms]
     asked = counters.rows_asked(test, counted)
     value = low = high = None
     if shown is not None:
@@ -220,7 +248,7 @@ def _figures(
         name=name.value,
         version=arm.version.number,
         planned_share=_planned_shares(test, counts.phase)[place],
-        seen_share=traffic.units / units if units and test.kind == TestKind.SPLIT else None,
+        seen_share=units[place] / sum(units) if any(units) and _deals(test) else None,
         requests=traffic.requests,
         rows=traffic.rows,
         units=traffic.units,
@@ -234,6 +262,18 @@ def _figures(
         high=high,
         brier=guarding.brier(arm) if shown else None,
     )
+
+
+def _deals(test: ABTest) -> bool:
+    return test.kind != TestKind.SHADOW
+
+
+def _phases(
+    test: ABTest, counts: PhaseCounts, shown: ABTestReport | None
+) -> tuple[PhaseFigures, ...]:
+    if test.kind == TestKind.BANDIT:
+        return tuple(of_a_bandit(counts.strata or (counts,), shown))
+    return (phase_figures(test, counts, shown),)
 
 
 def _planned_shares(test: ABTest, phase: ABPhase | None) -> tuple[float, float]:
@@ -250,7 +290,8 @@ def _labels_per_day(test: ABTest, counts: PhaseCounts, now: datetime) -> float |
     if not counts.labels:
         return counts.labels_per_day
     counted = counted_until(test) or now
-    return counts.labels / (max(counted - counts.phase.started_at, HOUR) / DAY)
+    began = (counts.strata[0] if counts.strata else counts).phase.started_at
+    return counts.labels / (max(counted - began, HOUR) / DAY)
 
 
 def _days_left(test: ABTest, labels: int, rate: float | None, now: datetime) -> float | None:

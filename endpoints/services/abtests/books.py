@@ -13,7 +13,7 @@ from typing import Literal, TypeVar
 from endpoints.models import ABArm, ABPhase, ABTest, LabelledUnit
 from endpoints.models.abcount import ArmName
 from endpoints.models.abtest import TestKind
-from endpoints.services.abtests import looking
+from endpoints.services.abtests import bandit_counts, looking
 from endpoints.services.abtests.counts import ArmCounts, PhaseCounts
 from endpoints.services.abtests.labelled_rows import LabelledRow, Said
 from endpoints.services.abtests.plans import goal_of
@@ -59,7 +59,7 @@ class Book:
         self._challengers = {arm.phase_id: arm for arm in arms if arm.name == ArmName.CHALLENGER}
         # Arms that were read together have a phase object each.
         self._phases = {arm.phase_id: arm.phase for arm in arms}
-        self._labels_before = {key: self._counts(key).labels for key in self._phases}
+        self._labels_before = {key: self._labels_by_arm(key) for key in self._phases}
         self._units: dict[UnitKey, UnitChange] = defaultdict(UnitChange)
         self._touched: set[int] = set()
         self._changed: set[int] = set()
@@ -97,15 +97,37 @@ class Book:
     def store(self, now: datetime) -> None:
         """Store all that changed, with a look at each phase."""
         self._settle_units()
+        if self.test.kind == TestKind.BANDIT:
+            self._look_at_all(now)
+        else:
+            self._look_at_each(now)
+        for arm_id in sorted(self._changed):
+            self.arms[arm_id].save(update_fields=OF_AN_ARM)
+
+    def _look_at_each(self, now: datetime) -> None:
         for phase_id in sorted(self._touched):
             phase = self._phases[phase_id]
-            before = self._labels_before[phase_id]
+            before = min(self._labels_before[phase_id])
             if phase_id in self._corrected:
                 looking.forget(phase)
             looking.note(self.test, self._counts(phase_id), now, labels_before=before)
             phase.save(update_fields=OF_A_PHASE if self._is_shadow else looking.LOOKED)
-        for arm_id in sorted(self._changed):
-            self.arms[arm_id].save(update_fields=OF_AN_ARM)
+
+    def _look_at_all(self, now: datetime) -> None:
+        """A bandit is looked at as a whole, and its newest phase keeps what was seen."""
+        if not self._touched:
+            return
+        order = sorted(self._phases, key=lambda phase_id: self._phases[phase_id].number)
+        whole = bandit_counts.together([self._counts(phase_id) for phase_id in order])
+        if self._corrected:
+            looking.forget_all(self.test, whole.phase)
+        looking.note(self.test, whole, now, labels_before=self._least_before(order))
+        whole.phase.save(update_fields=looking.LOOKED)
+
+    def _least_before(self, order: Sequence[int]) -> int:
+        return min(
+            sum(self._labels_before[phase_id][side] for phase_id in order) for side in (0, 1)
+        )
 
     def _count(self, arm: ABArm, said: Said, truth: int, sign: Sign) -> None:
         if sign == -1:
@@ -124,6 +146,10 @@ class Book:
         own = {arm.name: ArmCounts(arm) for arm in self.arms.values() if arm.phase_id == phase_id}
         phase = self._phases[phase_id]
         return PhaseCounts(phase, own[ArmName.CONTROL], own[ArmName.CHALLENGER])
+
+    def _labels_by_arm(self, phase_id: int) -> tuple[int, int]:
+        a, b = self._counts(phase_id).arms
+        return a.arm.labels, b.arm.labels
 
     def _sums_of(self, arm: ABArm) -> ABArm | ABPhase:
         return self._phases[arm.phase_id] if self._is_shadow else arm

@@ -10,8 +10,8 @@ from django.core.exceptions import ValidationError
 
 from endpoints.errors import InvalidRequest, NoModel
 from endpoints.models import ABTest, Status
-from endpoints.models.abtest import TestMetric
-from endpoints.services.abtests.plans import SETTINGS
+from endpoints.models.abtest import Looks, TestKind, TestMetric
+from endpoints.services.abtests.plans import SETTINGS, most_of
 from endpoints.services.label_classes import classes_of
 from mlcore.assignment import BUCKETS
 from mlcore.errors import CellError
@@ -60,6 +60,17 @@ def require_share(challenger_share: int) -> None:
         refuse({"challenger_share": f"Give whole basis points from 1 to {BUCKETS - 1:,}."})
 
 
+def require_room(test: ABTest, challenger_share: int) -> None:
+    """Raise InvalidRequest unless both arms of a bandit begin with their floor at least."""
+    if test.kind == TestKind.BANDIT and not test.floor <= challenger_share <= most_of(test):
+        refuse(
+            {
+                "challenger_share": f"Each arm keeps {test.floor:,} basis points at least (floor): give "
+                f"{test.floor:,} to {most_of(test):,}."
+            }
+        )
+
+
 def refuse(found: Problems) -> None:
     """Raise InvalidRequest with a sentence for each field; nothing wrong raises nothing."""
     cells = [
@@ -100,11 +111,19 @@ def _metric(test: ABTest) -> str:
     if test.metric == TestMetric.ACCURACY:
         return ""
     word = test.get_metric_display()
+    if test.kind == TestKind.BANDIT:
+        return f"A bandit goes by how often its arms are right: choose accuracy, {word} is no such share."
     try:
         count = len(classes_of(test.challenger).names)
     except NoModel as error:
         return f"Of {word} the classes must be known. {error.message}"
     return "" if count == 2 else f"{word} needs two classes; {test.challenger.label} has {count}."
+
+
+def _looks(test: ABTest) -> str:
+    if test.kind != TestKind.BANDIT or test.looks == Looks.ANY_TIME:
+        return ""
+    return "A bandit acts on each look, so that there is no single one at the end: choose any_time."
 
 
 def _cost(given: float) -> str:
@@ -204,6 +223,7 @@ _CHECKS = {
     "title": _title,
     "challenger": _challenger,
     "metric": _metric,
+    "looks": _looks,
     "cost_fn": _cost_fn,
     "cost_fp": _cost_fp,
     "minimum_effect": _minimum_effect,

@@ -11,8 +11,9 @@ from typing import Literal
 
 from endpoints.models import ABArm, ABPhase, ABTest
 from endpoints.models.abtest import Looks, TestKind
-from endpoints.services.abtests.plans import plan_of
+from endpoints.services.abtests.plans import plan_of, split_of
 from mlcore.abtest import ABTestReport, Look, Settled, analyse_shadow, analyse_split
+from mlcore.adaptive import Bandit, Phase, analyse_bandit
 from mlcore.clustered import UnitSums
 from mlcore.comparison import ShadowCounters
 from mlcore.errors import DataError
@@ -55,12 +56,16 @@ class ArmCounts:
 @dataclass(frozen=True)
 class PhaseCounts:
     """All counters of a phase. `labels_per_day` is what the endpoint's traffic promises the smaller arm;
-    it is asked for only while the phase has no labels itself."""
+    it is asked for only while the phase has no labels itself.
+
+    Of a bandit they are those of all `strata`, its phases up to this one, the first one first.
+    """
 
     phase: ABPhase
     control: ArmCounts
     challenger: ArmCounts
     labels_per_day: float | None = None
+    strata: tuple[PhaseCounts, ...] = ()
 
     @property
     def arms(self) -> tuple[ArmCounts, ArmCounts]:
@@ -136,10 +141,10 @@ def _require_finite(found: ABTestReport) -> None:
 def _statistics(test: ABTest, counts: PhaseCounts, ended: bool) -> ABTestReport | None:  # noqa: FBT001 - a fact
     plan = plan_of(test, counts.phase)
     look = _look(test, counts.phase, ended)
+    if test.kind == TestKind.BANDIT:
+        return analyse_bandit(bandit_of(test, counts), plan, look)
     if test.kind == TestKind.SPLIT:
-        repeat = units_repeat(test, counts)
-        control, challenger = (_split_arm(test, arm, repeat) for arm in counts.arms)
-        return analyse_split(control, challenger, plan, look)
+        return analyse_split(*_split_arms(test, counts), plan, look)
     pairs = _pairs(test, counts)
     if pairs.per_unit is not None and pairs.per_unit.units < 2:
         return None
@@ -163,6 +168,23 @@ def rows_asked(test: ABTest, counts: ArmCounts) -> int:
     """
     rows = counts.arm.requests if test.maturation_hours else counts.traffic.rows
     return max(rows, counts.arm.labels)
+
+
+def bandit_of(test: ABTest, counts: PhaseCounts) -> Bandit:
+    """Return the phases of a bandit, each with its own shares, and both arms over all of them."""
+    phases = [
+        Phase(*_split_arms(test, stratum), split_of(test, stratum.phase))
+        for stratum in counts.strata or (counts,)
+    ]
+    return Bandit(phases, *_split_arms(test, counts), repeats=counts.phase.repeats)
+
+
+def _split_arms(test: ABTest, counts: PhaseCounts) -> tuple[ArmCounters, ArmCounters]:
+    repeat = units_repeat(test, counts)
+    return (
+        _split_arm(test, counts.control, repeat),
+        _split_arm(test, counts.challenger, repeat),
+    )
 
 
 def _split_arm(test: ABTest, counts: ArmCounts, repeat: bool) -> ArmCounters:

@@ -163,6 +163,7 @@ def complete(test: ABTest, *, now: datetime, challenger_share: int = EVEN) -> No
     """
     checking.require_share(challenger_share)
     checking.require_sound(test)
+    checking.require_room(test, challenger_share)
     if test.horizon is None:
         horizon = _horizon(test, challenger_share, now)
         if horizon > checking.MOST_LABELS:

@@ -6,7 +6,7 @@ A guardrail is broken by evidence, not by noise: the end of an interval has to l
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,6 +18,7 @@ from mlcore.intervals import wilson
 from mlcore.proportions import Share, square_and_add
 from mlcore.sequential import boundary
 from mlcore.special import two_sided
+from mlcore.stratified import Counted, Stratum, stratified
 
 FEWEST_REQUESTS = 100
 """Of an arm: fewer say little of a 95th percentile, and two failures in a row would be all of them."""
@@ -73,9 +74,11 @@ def _planned(test: ABTest, counts: PhaseCounts) -> Iterator[Guardrail]:
     if test.latency_limit_ms is not None:
         yield _latency(test.latency_limit_ms, *counts.arms)
     if test.error_margin is not None:
-        yield _errors(test.error_margin, *counts.arms)
+        of = _errors_by_phase if counts.strata else _errors
+        yield of(test.error_margin, counts)
     if test.brier_margin is not None:
-        yield _brier(test, test.brier_margin, counts)
+        of_all = _brier_by_phase if counts.strata else _brier
+        yield of_all(test, test.brier_margin, counts)
 
 
 def _latency(limit: float, control: ArmCounts, challenger: ArmCounts) -> Guardrail:
@@ -90,7 +93,8 @@ def _latency(limit: float, control: ArmCounts, challenger: ArmCounts) -> Guardra
     return Guardrail("latency", a, b, limit, low=low, known=True)
 
 
-def _errors(limit: float, control: ArmCounts, challenger: ArmCounts) -> Guardrail:
+def _errors(limit: float, counts: PhaseCounts) -> Guardrail:
+    control, challenger = counts.arms
     a, b = error_rate(control.traffic), error_rate(challenger.traffic)
     shares = _failures(control.traffic), _failures(challenger.traffic)
     if min(share.n for share in shares) < FEWEST_REQUESTS:
@@ -100,6 +104,30 @@ def _errors(limit: float, control: ArmCounts, challenger: ArmCounts) -> Guardrai
     a_side, b_side = (_by_unit(*side, level) for side in zip(shares, units, strict=True))
     low = square_and_add(a_side, b_side).low
     return Guardrail("errors", a, b, limit, low=low, known=True)
+
+
+def _errors_by_phase(limit: float, counts: PhaseCounts) -> Guardrail:
+    """Of a bandit within its phases: an hour in which much fails is not the fault of who was asked most.
+
+    Half a failure more of each kind keeps the variance of arms that never fail above 0.
+    """
+    tried = [_failures(side.traffic) for side in counts.arms]
+    a, b = (error_rate(side.traffic) for side in counts.arms)
+    if min(share.n for share in tried) < FEWEST_REQUESTS:
+        return Guardrail("errors", a, b, limit)
+    strata = [
+        (_failed_units(stratum.control.traffic), _failed_units(stratum.challenger.traffic))
+        for stratum in counts.strata
+    ]
+    rates = [(share.k + 0.5) / (share.n + 1) for share in tried]
+    low = _low_of_phases(strata, [rate * (1 - rate) for rate in rates])
+    return Guardrail("errors", a, b, limit, low=low, known=low is not None)
+
+
+def _failed_units(traffic: ArmTraffic) -> Counted:
+    tried = _failures(traffic)
+    together = max(tried.n / traffic.units, 1.0) if traffic.units else 1.0
+    return Counted(tried.k / together, tried.n / together)
 
 
 def _failures(traffic: ArmTraffic) -> Share:
@@ -125,6 +153,41 @@ def _brier(test: ABTest, limit: float, counts: PhaseCounts) -> Guardrail:
     )
     low = b - a - _reach(control.labels + challenger.labels) * math.sqrt(variance)
     return Guardrail("brier", a, b, limit, low=low, known=True)
+
+
+def _brier_by_phase(test: ABTest, limit: float, counts: PhaseCounts) -> Guardrail:
+    """Of a bandit within its phases."""
+    if not is_ready(test, counts):
+        return Guardrail("brier", None, None, limit)
+    a, b = (brier(side.arm) for side in counts.arms)
+    strata = [
+        (
+            Counted(stratum.control.arm.squares, stratum.control.arm.labels),
+            Counted(stratum.challenger.arm.squares, stratum.challenger.arm.labels),
+        )
+        for stratum in counts.strata
+    ]
+    variances = [
+        _variance(side.arm) * side.arm.labels * _together(side.arm, side.arm.labels)
+        for side in counts.arms
+    ]
+    low = _low_of_phases(strata, variances, counts.phase.repeats)
+    return Guardrail("brier", a, b, limit, low=low, known=low is not None)
+
+
+def _low_of_phases(
+    strata: Sequence[Stratum], row_variances: Sequence[float], repeats: float = 1.0
+) -> float | None:
+    """The lower end of B's mean less A's; None before a phase has something of both."""
+    a, b = (max(variance, _LEAST) for variance in row_variances)
+    found = stratified(strata, (a, b), repeats)
+    if found is None:
+        return None
+    return found.difference - boundary(found.time, 2 * RISK, TUNED_FOR) * found.se
+
+
+_LEAST = 1e-9
+"""Of a variance: rounding may leave nothing of that of rows that are all alike."""
 
 
 def _reach(rows: int) -> float:

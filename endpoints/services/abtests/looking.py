@@ -47,6 +47,12 @@ def forget(phase: ABPhase) -> None:
     phase.course.all().delete()
 
 
+def forget_all(test: ABTest, newest: ABPhase) -> None:
+    """Do so for a bandit, whose looks are at all of its phases together."""
+    forget(newest)
+    ABLook.objects.filter(phase__test=test).delete()
+
+
 def settle(test: ABTest, counts: PhaseCounts, now: datetime) -> None:
     """Leave in the phase what the first look at the end says, if the plan has no other and it is reached.
 

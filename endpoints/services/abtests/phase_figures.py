@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from endpoints.models import ABArm, ABPhase, ABTest
@@ -16,7 +17,10 @@ from mlcore.abtest import ABTestReport
 
 @dataclass(frozen=True)
 class PhaseFigures:
-    """One phase on its own: B less A with the interval that decides, None while the phase is hidden."""
+    """One phase on its own: B less A with the interval that decides, None while the phase is hidden.
+
+    Of a bandit, which is decided as a whole, there is no interval but how many labels were `right`.
+    """
 
     phase: ABPhase
     requests: tuple[int, int]
@@ -24,6 +28,7 @@ class PhaseFigures:
     difference: float | None = None
     low: float | None = None
     high: float | None = None
+    right: tuple[int, int] | None = None
 
 
 def earlier(test: ABTest, newest: ABPhase) -> list[PhaseFigures]:
@@ -54,3 +59,22 @@ def phase_figures(test: ABTest, counts: PhaseCounts, shown: ABTestReport | None)
     total = shown.fixed if test.looks == Looks.AT_HORIZON else shown.always_valid
     low, high = total[:2] if total is not None else (None, None)
     return replace(figures, difference=shown.difference, low=low, high=high)
+
+
+def of_a_bandit(
+    strata: Sequence[PhaseCounts], shown: ABTestReport | None
+) -> Iterator[PhaseFigures]:
+    """Yield all phases. Shown: None while the test is hidden."""
+    for counts in strata:
+        (a, b) = (side.arm for side in counts.arms)
+        figures = PhaseFigures(
+            counts.phase,
+            (counts.control.traffic.requests, counts.challenger.traffic.requests),
+            (a.labels, b.labels),
+        )
+        if shown is None:
+            yield figures
+            continue
+        right = (a.tn + a.tp, b.tn + b.tp)
+        difference = right[1] / b.labels - right[0] / a.labels if counts.labels else None
+        yield replace(figures, difference=difference, right=right)

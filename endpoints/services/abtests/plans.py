@@ -15,6 +15,7 @@ SETTINGS = (
     "title",
     "kind",
     "challenger",
+    "floor",
     "metric",
     "cost_fp",
     "cost_fn",
@@ -43,7 +44,8 @@ def goal_of(test: ABTest) -> Goal:
 
 
 def plan_of(test: ABTest, phase: ABPhase | None = None) -> Plan:
-    """Return the plan as a phase has it; without one its arms are even."""
+    """Return the plan as a phase has it; without one its arms are even, as those of a bandit begin."""
+    is_bandit = test.kind == TestKind.BANDIT
     return Plan(
         horizon=test.horizon,
         goal=goal_of(test),
@@ -52,7 +54,7 @@ def plan_of(test: ABTest, phase: ABPhase | None = None) -> Plan:
         alpha=test.alpha,
         minimum_labels=test.minimum_labels,
         looks=cast(Looks, str(test.looks)),
-        split=split_of(test, phase),
+        split=Split() if is_bandit else split_of(test, phase),
     )
 
 
@@ -61,6 +63,11 @@ def split_of(test: ABTest, phase: ABPhase | None) -> Split:
     if phase is None or test.kind == TestKind.SHADOW:
         return Split()
     return Split((BUCKETS - phase.challenger_share, phase.challenger_share))
+
+
+def most_of(test: ABTest) -> int:
+    """Return the largest share that an arm of a bandit may have, in basis points."""
+    return BUCKETS - test.floor
 
 
 def title_of(endpoint: Endpoint, challenger: AlgorithmVersion) -> str:

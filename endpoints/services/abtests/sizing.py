@@ -79,20 +79,23 @@ class _Expected(NamedTuple):
 def size(
     test: ABTest, endpoint: Endpoint, now: datetime, *, challenger_share: int | None = None
 ) -> Size:
-    """Size a test, stored or not; the share is its newest phase's if none is given, else even."""
-    share = _smaller_share(test, challenger_share)
+    """Size a test, stored or not; the share is its newest phase's if none is given, else even.
+
+    A bandit needs the most labels while its shares are even, and waits the longest while one arm is at its floor.
+    """
+    least = _smaller_share(test, challenger_share)
+    share = 0.5 if test.kind == TestKind.BANDIT else least
     rate, expected = labelled_rate(endpoint, now), _expected(test, endpoint, now)
     if expected is None:
         return Size(labels_per_day=rate.labels_per_day, coverage=rate.coverage)
     found = Size(None, None, None, rate.labels_per_day, None, expected.value, rate.coverage)
-    fixed = _fixed(test, expected, share)
-    if fixed is None:
+    fixed, needed = _fixed(test, expected, share), _needed(test, expected, share)
+    if fixed is None or needed is None:
         return found
-    needed = fixed if test.looks == Looks.AT_HORIZON else _any_time(test, expected, share)
     found = replace(
         found, labels_needed=_enough(needed, test), fixed_labels_needed=_enough(fixed, test)
     )
-    return _with_time(found, share)
+    return _with_time(found, _enough(_needed(test, expected, least) or needed, test) / least)
 
 
 def labelled_rate(endpoint: Endpoint, now: datetime) -> Rate:
@@ -111,9 +114,11 @@ def labelled_rate(endpoint: Endpoint, now: datetime) -> Rate:
 
 
 def smaller_share(test: ABTest, challenger_share: int) -> float:
-    """Return the share of labels that the smaller arm gets; both get all in a shadow test."""
+    """Return the share of labels that the smaller arm gets, of a bandit at least; both get all in a shadow test."""
     if test.kind == TestKind.SHADOW:
         return 1.0
+    if test.kind == TestKind.BANDIT:
+        return test.floor / BUCKETS
     return min(challenger_share, BUCKETS - challenger_share) / BUCKETS
 
 
@@ -124,8 +129,16 @@ def _smaller_share(test: ABTest, given: int | None) -> float:
     return smaller_share(test, given)
 
 
-def _with_time(found: Size, share: float) -> Size:
-    labels = (found.labels_needed or 0) / share
+def _needed(test: ABTest, expected: _Expected, share: float) -> float | None:
+    """Return the labels of the smaller arm, which has this share, with looks as the test has them."""
+    fixed = _fixed(test, expected, share)
+    if fixed is None or test.looks == Looks.AT_HORIZON:
+        return fixed
+    return _any_time(test, expected, share)
+
+
+def _with_time(found: Size, labels: float) -> Size:
+    """Labels: of both arms together."""
     return replace(
         found,
         requests_needed=math.ceil(labels / found.coverage) if found.coverage else None,

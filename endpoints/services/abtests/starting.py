@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
+from types import MappingProxyType
+from typing import Any
 
 from endpoints.errors import Conflict, InvalidRequest, InvalidTransition
 from endpoints.models import ABArm, ABPhase, ABTest, AlgorithmVersion
@@ -65,15 +67,11 @@ def change_share(test: ABTest, share: int, *, reason: str, actor: Caller, now: d
         running = standing.locked(test)
         standing.require_running(running)
         if running.kind != TestKind.SPLIT:
-            raise InvalidRequest("Only a split test has shares; in a shadow test both score all.")
+            raise InvalidRequest(_UNSHARED[running.kind])
         last = running.phases.get(ended_at=None)
         if last.challenger_share == share:
             return last
-        ABPhase.objects.filter(pk=last.pk).update(ended_at=now)
-        phase = running.phases.create(
-            number=last.number + 1, challenger_share=share, started_at=now
-        )
-        _add_arms(phase, running.control, running.challenger)
+        phase = next_phase(running, last, share, now)
         events.record(
             "change_share",
             running,
@@ -84,6 +82,24 @@ def change_share(test: ABTest, share: int, *, reason: str, actor: Caller, now: d
             reason=reason.strip(),
         )
     return phase
+
+
+def next_phase(running: ABTest, last: ABPhase, share: int, now: datetime, **known: Any) -> ABPhase:
+    """End the present phase and begin the next; the caller holds the test. Known: facts of the new phase."""
+    ABPhase.objects.filter(pk=last.pk).update(ended_at=now)
+    phase: ABPhase = running.phases.create(
+        number=last.number + 1, challenger_share=share, started_at=now, **known
+    )
+    _add_arms(phase, running.control, running.challenger)
+    return phase
+
+
+_UNSHARED = MappingProxyType(
+    {
+        TestKind.SHADOW.value: "Only a split test has shares; in a shadow test both score all.",
+        TestKind.BANDIT.value: "A bandit chooses its shares itself. Stop it to choose them by hand.",
+    }
+)
 
 
 def _judged(draft: ABTest, control: AlgorithmVersion | None, decision: Decision) -> list[Gate]:

@@ -94,6 +94,7 @@ def _figures_of(figures: PhaseFigures) -> Document:
         "difference": figures.difference,
         "low": figures.low,
         "high": figures.high,
+        "b_best": figures.phase.b_best,
     }
 
 

@@ -1,4 +1,5 @@
-"""What time alone does to tests: requests become old enough to count, and plans end. It knows no schedule."""
+"""What time alone does to tests: requests become old enough to count, plans end, and
+bandits choose their shares anew. It knows no schedule."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from datetime import datetime
 from django.db.models import QuerySet
 
 from endpoints.models import ABTest
-from endpoints.services.abtests import maturing, stopping
+from endpoints.services.abtests import maturing, steering, stopping
 
 
 def due() -> QuerySet[ABTest]:
@@ -16,6 +17,7 @@ def due() -> QuerySet[ABTest]:
 
 
 def tick(test: ABTest, now: datetime) -> None:
-    """Count what is old enough, then end the test if its plan says so."""
+    """Count what is old enough, end the test if its plan says so, else let a bandit choose its shares."""
     maturing.mature(test, now)
     stopping.auto(test, now)
+    steering.steer(test, now)

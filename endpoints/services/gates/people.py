@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils import timezone
@@ -33,7 +31,7 @@ def tested_live(case: Case) -> Gate:
     if not tests:
         return TRIAL.not_run(f"No test was run with {case.version.label} against production.")
     said: ABReport | None = None
-    for phases in (_reports(test, case.now) for test in tests if _is_of_today(test)):
+    for phases in (analysis.by_phase(test, case.now) for test in tests if _is_of_today(test)):
         doubted = next((report for report in phases if report.doubts), None)
         if doubted is not None:
             return _distrusted(doubted)
@@ -55,12 +53,6 @@ def _started(version: AlgorithmVersion) -> list[ABTest]:
 
 def _is_of_today(test: ABTest) -> bool:
     return test.control is not None and test.control.status == Status.PRODUCTION
-
-
-def _reports(test: ABTest, now: datetime) -> list[ABReport]:
-    """Each phase by itself, the newest first."""
-    phases = test.phases.order_by("-number")
-    return [analysis.analyse_phase(test, phase, now) for phase in phases]
 
 
 def _verdict(report: ABReport) -> Gate:

@@ -18,7 +18,7 @@ from django.db.models import Sum
 from endpoints.errors import NoModel
 from endpoints.models import AlgorithmVersion, DriftReport, Feedback, RollUp, StreamChange
 from endpoints.models.monitoring import Window
-from endpoints.models.prediction import Source
+from endpoints.models.prediction import NOT_LIVE
 from endpoints.models.roll_up import LabelCount, Span
 from endpoints.services import snapshots
 from endpoints.services.abtests.hiding import Hidden
@@ -152,7 +152,7 @@ def delay(version: AlgorithmVersion) -> Delay | None:
     time of its own. None where none of them came lately."""
     newest = Feedback.objects.order_by("-pk").values("pk")[:LABELS_LOOKED_AT]
     came = Feedback.objects.filter(pk__in=newest, current=True, request__version=version)
-    moments = came.exclude(request__source=Source.TRY).order_by("-pk")
+    moments = came.exclude(request__source__in=NOT_LIVE).order_by("-pk")
     seconds = [
         max(0.0, (label - prediction).total_seconds())
         for label, prediction in moments.values_list("created_at", "request__created_at")[

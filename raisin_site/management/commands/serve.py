@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -31,10 +32,17 @@ class Command(JsonCommand):
             action="store_true",
             help="Neither migrate nor collect static files (many pods: run `prepare` once before).",
         )
+        parser.add_argument(
+            "--with-worker",
+            action="store_true",
+            help="Run `manage.py work` beside it, for as long as the server runs.",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         super().handle(*args, **options)
         self.stdout.flush()
+        if options["with_worker"]:
+            start_worker()
         serve(options["host"], options["port"])
 
     def run(self, **options: Any) -> Mapping[str, Any]:
@@ -71,6 +79,13 @@ def refuse_taken_port(host: str, port: int) -> None:
             raise CommandError(
                 f"Cannot listen on {host}:{port}: {error.strerror}. Choose another --port."
             ) from error
+
+
+def start_worker() -> None:
+    """A process of its own: what it loads and computes is not the server's."""
+    manage = str(settings.BASE_DIR / "manage.py")
+    arguments = [sys.executable, manage, "work", "--beside", str(os.getpid())]
+    subprocess.Popen(arguments, stdout=subprocess.DEVNULL)  # noqa: S603  no words from outside
 
 
 def serve(host: str, port: int) -> None:

@@ -32,7 +32,7 @@ def form(test: ABTest, **changed: Any) -> dict[str, Any]:
         "metric": test.metric, "cost_fp": 1.0, "cost_fn": 1.0, "margin": 0.0,
         "minimum_effect": 0.02, "alpha": 0.05, "looks": test.looks, "minimum_labels": 100,
         "horizon": test.horizon, "maturation_hours": 0, "error_margin": 0.01,
-        "brier_margin": 0.02, "challenger_share": 5_000, "phases-TOTAL_FORMS": 0,
+        "brier_margin": 0.02, "floor": 500, "challenger_share": 5_000, "phases-TOTAL_FORMS": 0,
         "phases-INITIAL_FORMS": 0,
     }  # fmt: skip
     return data | changed

@@ -49,6 +49,7 @@ FILTERED_BY_ENDPOINT = (
     "alertrule",
     "algorithmversion",
     "apikey",
+    "batchjob",
     "driftreport",
     "event",
     "membership",

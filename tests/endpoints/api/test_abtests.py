@@ -16,7 +16,7 @@ from rest_framework.test import APIClient
 
 from endpoints.models import ABLook, ABTest, Endpoint, Event, LabelCount, RollUp, Status
 from endpoints.models.roll_up import Span
-from endpoints.services.abtests import analysis, sizing, stopping, summary
+from endpoints.services.abtests import analysis, sizing, starting, stopping, summary, ticking
 from endpoints.services.abtests.stopping import Stop
 from tests import cast
 from tests.endpoints.api.client import post, problem_in, send, with_key
@@ -443,3 +443,40 @@ def test_the_challenger_of_a_draft_is_named_by_number(raisin: Endpoint, reader: 
 @pytest.mark.parametrize("address", [TESTS, f"{TESTS}/1"])
 def test_it_tells_its_methods(scientist: APIClient, raisin: Endpoint, address: str) -> None:
     assert scientist.options(address).status_code == 200
+
+
+def test_a_bandit_is_planned_steered_and_read(
+    scientist: APIClient, raisin: Endpoint, later: None
+) -> None:
+    made = post(scientist, TESTS, DRAFT | {"kind": "bandit", "floor": 1_000}).json()
+    assert (made["kind"], made["floor"], made["challenger_share"]) == ("bandit", 1_000, 5_000)
+    test = starting.start(ABTest.objects.get(), actor=ALEX, now=NOON)
+    labelled(test, **B_BETTER)
+    ticking.tick(test, LATER)
+    found = scientist.get(path(test)).json()
+    assert found["challenger_share"] == 9_000
+    report = found["report"]
+    first, second = report["phases"]
+    assert (first["b_best"], second["challenger_share"]) == (None, 9_000)
+    assert second["b_best"] == pytest.approx(report["result"]["b_better"])
+    assert (report["result"]["fixed"], report["result"]["decides"]) == (None, "always_valid")
+    assert (report["banner"], report["labels"]) == ("b_better", 500)
+
+
+def test_what_makes_no_bandit_is_refused(scientist: APIClient, raisin: Endpoint) -> None:
+    plan = DRAFT | {"kind": "bandit", "metric": "f1", "looks": "at_horizon"}
+    assert fields_in(problem_in(post(scientist, TESTS, plan), 400, "invalid_request")) == {
+        "metric",
+        "looks",
+    }
+    with_floor = DRAFT | {"kind": "bandit", "floor": 5_000}
+    assert fields_in(problem_in(post(scientist, TESTS, with_floor), 400, "invalid_request")) == {
+        "floor"
+    }
+
+
+def test_the_shares_of_a_bandit_are_its_own(approver: APIClient, raisin: Endpoint) -> None:
+    test = a_test(raisin, kind="bandit")
+    body = {"challenger_share": 2_000, "reason": REASON}
+    problem = problem_in(post(approver, path(test, "share"), body), 400, "invalid_request")
+    assert "chooses its shares itself" in problem["detail"]

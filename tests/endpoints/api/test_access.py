@@ -18,6 +18,8 @@ READING = (
     "endpoints/raisin/versions",
     "endpoints/raisin/versions/1",
     "runs",
+    "batches",
+    "datasets",
     "runs/unknown",
 )
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from copy import copy
 from datetime import timedelta
+from threading import BoundedSemaphore
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from hypothesis import HealthCheck, settings
 from schemathesis.generation import GenerationMode
 
 from endpoints import request_ids
+from endpoints.api import waiting
 from endpoints.models import (
     Alert,
     AlertRule,
@@ -32,6 +34,7 @@ from endpoints.services import lifecycle
 from endpoints.services.abtests import stopping
 from endpoints.services.abtests.stopping import Stop
 from endpoints.services.alerts import rules
+from endpoints.services.batches import folders
 from endpoints.services.monitoring import tick
 from endpoints.services.transitions import Decision
 from raisin_site.wsgi import application
@@ -49,6 +52,7 @@ from tests.cast import (
     prediction,
     registered_version,
 )
+from tests.dashboard import batch_jobs, stored
 from tests.endpoints.services.abtests import planned
 
 pytestmark = pytest.mark.django_db
@@ -60,7 +64,18 @@ REQUEST = str(request_ids.earliest(THEN))
 PREFIX = "rsn_00000000"
 RULE, ALERT, REPORT = 1_001, 1_002, 1_003
 DRAFT, RUNNING, ENDED = 1_004, 1_005, 1_006
-THERE = {"slug": "raisin", "run_id": RUN, "request_id": REQUEST, "prefix": PREFIX}
+BATCH, BATCH_AT_REST = "1" * 32, "2" * 32
+# The first is done, the second is ready.
+BATCHES = {"batch_start_post": BATCH_AT_REST, "batch_cancel_post": BATCH_AT_REST}
+DATASET, QUEUED = "3" * 32, "4" * 32
+RUNS = {"cancel_run_post": QUEUED, "train_again_post": QUEUED}
+THERE = {
+    "slug": "raisin",
+    "run_id": RUN,
+    "dataset_id": DATASET,
+    "request_id": REQUEST,
+    "prefix": PREFIX,
+}
 # Versions in the status that a verb starts from; v2 is in production.
 ARCHIVED, STAGED, TESTED = 1, 3, 4
 NUMBERS = {
@@ -103,13 +118,16 @@ BODIES = {
     "abtests_post": {"endpoint": "raisin", "challenger": STAGED},
     "abtest_patch": {"title": "another", "alpha": 0.1},
     "abtest_share_post": {"challenger_share": 1_000, "reason": REASON},
+    "batch_start_post": {"log": False},
+    "runs_post": {"dataset": DATASET, "target": "Class", "solver": "gd", "epochs": 5},
+    "batch_rerun_post": {"version": 2},
     "abtest_stop_post": {"conclusion": "b_wins", "reason": REASON, "serves": "challenger"},
 }
 UNKNOWABLE = {"cursor", "endpoint", "experiment", "feature", "name", "note"}
 UNWISE = {"expected_production", "members_only"}  # the rest of the requests would fail for it
 
 
-@schemathesis.serializer("application/zip")
+@schemathesis.serializer("application/zip", "application/gzip", "application/vnd.apache.parquet")
 def as_it_is(context: Any, value: Any) -> bytes:
     return value if isinstance(value, bytes) else str(value).encode()
 
@@ -123,13 +141,21 @@ def map_case(context: Any, case: Any) -> Any:
         for part, value in case.path_parameters.items()
         if fits(part, str(value))
     }
+    if fits("batch_id", str(case.path_parameters.get("batch_id", "."))):
+        case.path_parameters["batch_id"] = BATCHES.get(name, BATCH)
+    if name in RUNS and case.path_parameters["run_id"] == RUN:
+        case.path_parameters["run_id"] = RUNS[name]
     if case.meta.generation.mode == GenerationMode.POSITIVE:
         case.query = {part: v for part, v in case.query.items() if part not in UNKNOWABLE}
         if "X-Unit-ID" in case.headers:  # two names that differ are refused
             case.query.pop("unit_id", None)
         if "at" in case.query:
             case.query["at"] = "2026-11-02T12:00:00Z"
-        if name in BODIES:
+        if name == "batch_predict_post":  # its texts are JSON, columns and names of files
+            case.query, case.body, case.media_type = {"endpoint": "raisin"}, "Area\n1\n", "text/csv"
+        elif name == "datasets_post":
+            case.body, case.media_type = "Area\n1\n", "text/csv"
+        elif name in BODIES:
             case.body, case.media_type = BODIES[name], "application/json"
         elif isinstance(case.body, dict):
             case.body = {part: v for part, v in case.body.items() if part not in UNWISE}
@@ -156,6 +182,8 @@ def key(raisin: Endpoint) -> str:
     prepare_versions(raisin)
     prepare_tests()
     prepare_alerts(raisin)
+    prepare_batches(raisin)
+    stored.a_run(stored.a_dataset(id=DATASET), id=QUEUED)
     alex = person("alex", (*APPROVER, *SCIENTIST, "override_gates", "add_feedback"))
     spare, _ = new_key(alex)
     ApiKey.objects.filter(pk=spare.pk).update(prefix=PREFIX)
@@ -198,6 +226,16 @@ def prepare_alerts(raisin: Endpoint) -> None:
     Alert.objects.create(pk=ALERT, rule_id=RULE, state="firing", value=2.0, limit=1.0, **moments)
 
 
+def prepare_batches(raisin: Endpoint) -> None:
+    """One is done and one waits for somebody to start it."""
+    for pk, state in ((BATCH, "done"), (BATCH_AT_REST, "ready")):
+        reading = {"columns": list(ROW), "delimiter": ","}
+        job = batch_jobs.a_job(raisin, None, state, id=pk, reading=reading)
+        folders.folder(job).mkdir(parents=True, exist_ok=True)
+        for path in (folders.source(job), folders.results(job), folders.errors(job)):
+            path.write_text("Area\n1\n")
+
+
 def prepare_report(raisin: Endpoint) -> None:
     """One day has been looked through."""
     tick.tick(raisin, lambda: THEN + timedelta(minutes=1))
@@ -205,6 +243,13 @@ def prepare_report(raisin: Endpoint) -> None:
     before = made.values_list("pk", flat=True)[0]
     made.update(id=REPORT)
     FeatureDrift.objects.filter(report_id=before).update(report_id=REPORT)
+
+
+@pytest.fixture(autouse=True)
+def nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No worker is there."""
+    monkeypatch.setattr(waiting, "_seats", BoundedSemaphore(1))
+    waiting._seats.acquire()
 
 
 @pytest.fixture(autouse=True)

@@ -148,7 +148,7 @@ def test_the_worker_looks_once_a_minute(logged: Endpoint, monkeypatch: pytest.Mo
     assert (job(timezone.now), job(timezone.now)) == ("looked", None)
     clock.now += 60
     assert job(timezone.now) is None
-    assert isinstance(work.JOBS["monitoring"], tick.MinuteJob)
+    assert isinstance(work.CHORES["monitoring"], tick.MinuteJob)
 
 
 def test_the_worker_takes_a_block_at_a_time(

@@ -275,3 +275,46 @@ def test_it_names_a_class_of_a_single_row(
     path.write_text("x,y\n" + "\n".join(f"{i},p" for i in range(9)) + "\n9,q\n")
     message, _ = failure(capsys, "--data", str(path), "--target", "y")
     assert 'class "q" of "y" has a single row' in message
+
+
+def test_many_files_are_trained_on_piece_by_piece(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    header, *lines = TREES.splitlines()
+    for number in range(2):
+        part = [header, *lines[number::2]]
+        (tmp_path / f"trees-{number}.csv").write_text("\n".join(part))
+    options = ("--target", "kind", "--endpoint", "forest", "--register")
+    facts = train(capsys, "--data", f"{tmp_path}/trees-*.csv", *options)
+    assert (facts["dataset"]["rows"], facts["dataset"]["features"]) == (62, 2)
+    assert (facts["version"], facts["converged"]) == (1, True)
+    run = Run.objects.get(pk=facts["run_id"])
+    assert (run.dataset_name, run.state) == ("trees-*.csv", "finished")
+    assert len(run.dataset_sha256) == 64
+    assert Metric.objects.summary().filter(run=run, key="validation_accuracy").exists()
+
+
+def test_one_file_gives_the_same_coefficients_by_pieces(
+    trees: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = (
+        train(capsys, "--data", str(trees), "--target", "kind", "--engine", "blocks")
+        for _ in range(2)
+    )
+    assert first["artifact"]["sha256"] == second["artifact"]["sha256"]
+
+
+def test_a_training_by_pieces_that_fails_says_why(
+    trees: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trees.write_text(TREES.replace("30.0,broad", "tall,broad"))
+    message, facts = failure(capsys, "--data", str(trees), "--target", "kind", "--engine", "blocks")
+    assert "trees.csv, line 62, column height: expected a number, got 'tall'" in message
+    assert facts["errors"][0]["column"] == "height"
+    assert Run.objects.get().state == "failed"
+
+
+def test_forests_are_not_grown_by_pieces(trees: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ("--target", "kind", "--engine", "blocks", "--solver", "random_forest")
+    message, _ = failure(capsys, "--data", str(trees), *options)
+    assert "grown in memory" in message

@@ -17,6 +17,7 @@ from django.conf import settings as configured
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 from django.utils import timezone
+from django_tasks_db.management.commands import db_worker
 
 from endpoints.management.commands import work
 from endpoints.models import Webhook, WebhookDelivery
@@ -26,7 +27,15 @@ from tests.endpoints.services.receiver import Receiver, running
 from tests.live import ROOT
 
 PATIENCE = 30.0
-IDLE: dict[str, dict[str, int]] = {name: {} for name in work.JOBS}
+DUTIES = (*work.CHORES, "jobs")
+IDLE: dict[str, dict[str, int]] = {name: {} for name in DUTIES}
+
+
+@pytest.fixture(autouse=True)
+def _keep_the_tests_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within a test's transaction it must not be closed; the real processes below close their own."""
+    for module in (work, db_worker):
+        monkeypatch.setattr(module, "close_old_connections", lambda: None)
 
 
 @pytest.fixture
@@ -50,7 +59,7 @@ def work_once(*options: str) -> str:
 
 def lines(**said: str) -> str:
     """What the worker prints of all its jobs."""
-    return "".join(f"{name}: {said.get(name, 'nothing was due')}\n" for name in work.JOBS)
+    return "".join(f"{name}: {said.get(name, 'nothing was due')}\n" for name in DUTIES)
 
 
 @pytest.mark.django_db
@@ -98,8 +107,8 @@ def test_jobs_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
 
         return piece
 
-    monkeypatch.setattr(work, "JOBS", {"a": job("a"), "b": job("b")})
-    assert json.loads(work_once("--json")) == {"a": {"done": 2}, "b": {"done": 2}}
+    monkeypatch.setattr(work, "CHORES", {"a": job("a"), "b": job("b")})
+    assert json.loads(work_once("--json")) == {"a": {"done": 2}, "b": {"done": 2}, "jobs": {}}
     assert order == ["a", "b", "a", "b"]
 
 
@@ -122,12 +131,11 @@ def test_it_outlives_a_database_that_is_away(monkeypatch: pytest.MonkeyPatch) ->
         signal.raise_signal(signal.SIGTERM)
         return "done"
 
-    monkeypatch.setattr(work, "JOBS", {"job": job})
+    monkeypatch.setattr(work, "CHORES", {"job": job})
     monkeypatch.setattr(work, "PAUSE_SECONDS", 0.01)
-    monkeypatch.setattr(work, "close_old_connections", lambda: None)
     out, err = StringIO(), StringIO()
     call_command("work", "--json", stdout=out, stderr=err)
-    assert json.loads(out.getvalue()) == {"job": {"done": 1}}
+    assert json.loads(out.getvalue()) == {"job": {"done": 1}, "jobs": {}}
     assert "closed the connection" in err.getvalue()
 
 

@@ -245,3 +245,30 @@ def test_a_class_of_a_single_training_row_cannot_be_tuned_on() -> None:
     many = [n for n, kind in enumerate(kinds) if kind == "Kecimen"]
     with pytest.raises(DataError, match="a class has 1 of them"):
         fit(replace(SMALL, calibration="platt"), grains.select([*few, *many], name="few"))
+
+
+@pytest.mark.parametrize("solver", ["random_forest", "extra_trees"])
+def test_trees_that_grow_in_steps_are_the_same(
+    solver: TreeFamily, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = replace(SMALL, solver=solver, class_weight="balanced", calibration="platt")
+    at_once, table = tmp_path / "at once", synthetic_raisin()
+    in_steps = tmp_path / "in steps"
+    for folder, step in ((in_steps, 3), (at_once, 10)):
+        monkeypatch.setattr(forests, "TREES_AT_ONCE", step)
+        result = fit(spec, table)
+        artifact.save_classifier(result.classifier, result.provenance, folder)
+    assert (in_steps / "weights.npz").read_bytes() == (at_once / "weights.npz").read_bytes()
+
+
+def test_it_can_be_ended_between_trees() -> None:
+    called = 0
+
+    def alive() -> None:
+        nonlocal called
+        called += 1
+        if called == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(SMALL, synthetic_raisin(), alive=alive)

@@ -12,7 +12,7 @@ import pytest
 
 from endpoints.errors import LogUnavailable
 from endpoints.services import log_writer
-from endpoints.services.log_writer import CROWD, GATHERING_SECONDS, LARGEST_GROUP, GroupWriter
+from endpoints.services.log_writer import CROWD, LARGEST_GROUP, LONGEST_GATHERING, GroupWriter
 
 
 class Store:
@@ -100,11 +100,16 @@ def test_a_group_has_a_largest_size(make: Make) -> None:
     assert [len(group) for group in store.groups] == [1, LARGEST_GROUP, 5]
 
 
-def test_a_crowd_gathers_and_a_lone_caller_does_not_wait(
-    make: Make, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("took", "gathers"), [(0.001, 0.001), (LONGEST_GATHERING * 3, LONGEST_GATHERING)]
+)
+def test_a_crowd_gathers_as_long_as_a_group_took_and_a_lone_caller_does_not_wait(
+    make: Make, monkeypatch: pytest.MonkeyPatch, took: float, gathers: float
 ) -> None:
     waited: list[float] = []
+    seconds = iter(range(1_000_000))
     monkeypatch.setattr(log_writer, "sleep", waited.append)
+    monkeypatch.setattr(log_writer, "perf_counter", lambda: next(seconds) * took)
     store = Store()
     writer = make(store, 100)
     for number in range(3):
@@ -122,9 +127,9 @@ def test_a_crowd_gathers_and_a_lone_caller_does_not_wait(
             future.result(timeout=10)
     assert not waited
     writer.write(99)
-    assert waited == [GATHERING_SECONDS]
+    assert waited == [pytest.approx(gathers)]
     writer.write(100)
-    assert waited == [GATHERING_SECONDS]
+    assert len(waited) == 1
 
 
 def test_it_refuses_when_too_many_wait(make: Make) -> None:

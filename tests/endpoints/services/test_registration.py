@@ -41,6 +41,12 @@ from tests.endpoints.services.killed import killed_at
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture(autouse=True)
+def no_uploads() -> None:
+    """What other tests received and left; the folder is one for all."""
+    shutil.rmtree(uploads.home())
+
+
 @pytest.fixture
 def content(raisin: Endpoint) -> bytes:
     return handed_over.bundle()

@@ -212,7 +212,7 @@ def test_it_chooses_by_number_and_status(raisin: Endpoint, remembered: Snapshots
         found.choose(9, None)
     with pytest.raises(NotFound, match="no version 99999999999"):
         found.choose(99999999999, None)
-    with pytest.raises(NotFound, match="v2 is in staging, not in archived"):
+    with pytest.raises(NotFound, match="v2 is in staging, not archived"):
         found.choose(2, "archived")
     with pytest.raises(NotFound, match="no version in testing"):
         found.choose(None, "testing")

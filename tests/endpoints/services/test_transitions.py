@@ -12,6 +12,7 @@ from endpoints.models import AlgorithmVersion, Endpoint, Run, Status, StatusChan
 from endpoints.services import lifecycle
 from endpoints.services.access import Caller
 from endpoints.services.lifecycle import TRANSITIONS
+from endpoints.services.words import stands
 from tests.endpoints.services.decisions import NOON, decision
 
 pytestmark = pytest.mark.django_db
@@ -43,7 +44,7 @@ def test_a_verb_works_from_its_statuses_alone(raisin: Endpoint, verb: str, statu
         VERBS[verb](version=version, decision=decision())
         assert raisin.versions.get(number=2).status == TRANSITIONS[verb].target
     else:
-        with pytest.raises(InvalidTransition, match=f"v2 is in {status}"):
+        with pytest.raises(InvalidTransition, match=f"v2 is {stands(status)}; "):
             VERBS[verb](version=version, decision=decision())
         assert raisin.versions.get(number=2).status == status
 

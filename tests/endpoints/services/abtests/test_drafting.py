@@ -88,7 +88,7 @@ def test_where_nothing_tells_the_accuracy_it_is_taken_for_four_fifths(
         ("title", " "),
         ("title", "two\nlines"),
         ("title", "x" * 201),
-        ("kind", "bandit"),
+        ("kind", "lottery"),
         ("metric", "auc"),
         ("looks", "never"),
         ("cost_fp", -1.0),

@@ -239,3 +239,43 @@ def test_an_old_phase_has_looks_of_its_own(test: ABTest) -> None:
     old.refresh_from_db()
     assert old.low is not None
     assert [look.phase for look in ABLook.objects.all()] == [old]
+
+
+def a_bandit(endpoint: Endpoint) -> ABTest:
+    """Return a bandit whose first phase has 100 labels of each arm, in its second phase."""
+    challenger = endpoint.versions.get(number=2)
+    test = trial.running_test(endpoint, challenger, kind="bandit", minimum_labels=100)
+    answer_and_label(test, A, {"tn": 80, "fp": 20})
+    answer_and_label(test, B, {"tn": 90, "fp": 10})
+    trial.new_phase(test, share=9_000)
+    return test
+
+
+def test_a_bandit_is_looked_at_as_a_whole(raisin: Endpoint) -> None:
+    """Its second phase alone has too few labels for a look."""
+    test = a_bandit(raisin)
+    answer_and_label(test, A, {"tn": 8, "fp": 2})
+    answer_and_label(test, B, {"tn": 81, "fp": 9})
+    newest = test.phases.get(number=2)
+    report = analysis.analyse(test, LATER)
+    assert report.statistics is not None
+    total = report.statistics.always_valid
+    assert total is not None
+    assert (newest.low, newest.high, newest.p_value) == total
+    assert newest.course.latest("id").labels == 110
+    assert (report.labels, report.control.labels, report.challenger.labels) == (110, 110, 190)
+    assert report.statistics.difference == pytest.approx(0.1)
+
+
+def test_a_corrected_label_of_any_phase_drops_all_looks_of_a_bandit(raisin: Endpoint) -> None:
+    test = a_bandit(raisin)
+    first = test.phases.get(number=1)
+    [request] = log(test, [Asked((Said(0),), arm=A)], phase=first)
+    label([(request, 0, 0)])
+    newest = test.phases.get(number=2)
+    ABPhase.objects.filter(pk=newest.pk).update(low=0.2, high=0.3, p_value=0.001)
+    label([(request, 0, 1)])
+    newest.refresh_from_db()
+    assert newest.low is not None
+    assert newest.low < 0
+    assert ABLook.objects.filter(phase__test=test).count() == 1

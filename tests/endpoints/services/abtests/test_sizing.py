@@ -81,6 +81,16 @@ def test_the_smaller_arm_decides(raisin: Endpoint) -> None:
     assert both == pytest.approx(rows_to_decide(0.03, variance, tuned_for=both / 2), rel=2e-3)
 
 
+def test_a_bandit_needs_the_labels_of_even_shares_and_the_time_of_its_floor(
+    raisin: Endpoint,
+) -> None:
+    traffic(raisin, ACCURATE)
+    found = size(raisin, kind="bandit", looks="any_time", floor=1_000)
+    even, floor = (size(raisin, looks="any_time", share=share) for share in (5_000, 1_000))
+    assert found.labels_needed == even.labels_needed
+    assert (found.days, found.requests_needed) == (floor.days, floor.requests_needed)
+
+
 def test_the_share_is_that_of_the_newest_phase(raisin: Endpoint) -> None:
     traffic(raisin, ACCURATE)
     facts = {"kind": "split", "minimum_effect": 0.03, "horizon": 100, "looks": "at_horizon"}

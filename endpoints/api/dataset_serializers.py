@@ -1,0 +1,46 @@
+"""How a dataset is written out: in a list without its columns, which may be thousands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from endpoints.models import Dataset
+
+
+class DatasetSerializer(serializers.ModelSerializer[Dataset]):
+    created_by = serializers.CharField(source="created_by_name")
+    url = serializers.HyperlinkedIdentityField(
+        view_name="api:dataset", lookup_url_kwarg="dataset_id"
+    )
+
+    class Meta:
+        model = Dataset
+        fields: tuple[str, ...] = (
+            "id",
+            "sha256",
+            "name",
+            "state",
+            "message",
+            "format",
+            "size",
+            "rows",
+            "synthetic",
+            "created_by",
+            "created_at",
+            "archived_at",
+            "url",
+        )
+
+
+class DatasetDetailSerializer(DatasetSerializer):
+    notes = serializers.SerializerMethodField()
+
+    class Meta(DatasetSerializer.Meta):
+        fields = (*DatasetSerializer.Meta.fields, "columns", "notes", "problems")
+
+    def get_notes(self, dataset: Dataset) -> list[str]:
+        """What had to be done to read the file, such as guessing its encoding."""
+        notes: Any = dataset.reading.get("notes", [])
+        return list(notes)

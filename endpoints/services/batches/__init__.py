@@ -1,0 +1,1 @@
+"""Files of rows that a version scores in the background: upload, check, scoring, results, expiry."""

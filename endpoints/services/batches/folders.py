@@ -1,0 +1,46 @@
+"""Where the files of a batch lie under RAISIN_HOME; it knows nothing of what is in them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from django.conf import settings
+
+from endpoints.models import BatchJob
+
+
+def home() -> Path:
+    return Path(settings.RAISIN_HOME) / "batches"
+
+
+def folder(job: BatchJob) -> Path:
+    return home() / job.pk
+
+
+def upload(job: BatchJob) -> Path:
+    """As it came; gone once it is read and its plain form is kept."""
+    return folder(job) / "upload"
+
+
+def source(job: BatchJob) -> Path:
+    return folder(job) / f"source.{job.format}"
+
+
+def results(job: BatchJob) -> Path:
+    """Whole only once the job is done."""
+    return folder(job) / f"results.{job.format}"
+
+
+def parts(job: BatchJob) -> Path:
+    """The results of single chunks, where they cannot be written one behind the other."""
+    return folder(job) / "parts"
+
+
+def errors(job: BatchJob) -> Path:
+    return folder(job) / "errors.csv"
+
+
+def delete(job: BatchJob) -> None:
+    """A worker that was thought dead may write into it at this moment: what it leaves goes later."""
+    shutil.rmtree(folder(job), ignore_errors=True)

@@ -1,0 +1,60 @@
+"""Scores a file that is still kept once more, as a job of its own, by another version."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+
+from endpoints.errors import Conflict, DomainError
+from endpoints.models import AlgorithmVersion, BatchJob
+from endpoints.models.batch import BatchState
+from endpoints.services import access, snapshots
+from endpoints.services.access import Caller, Need
+from endpoints.services.batches import folders, receiving
+from mlcore.files import sync
+
+
+def rerun(
+    job: BatchJob, *, version: AlgorithmVersion | None, actor: Caller, now: datetime
+) -> BatchJob:
+    """Return the new job, which starts by itself if the version finds all it needs.
+
+    Raises NotAllowed, NoModel, InvalidRequest, or Conflict where the file is not kept any more or was
+    never read.
+    """
+    receiving.require(actor, job.endpoint)
+    version = receiving.answering(job.endpoint, version)
+    if job.state == BatchState.EXPIRED or not job.reading:
+        raise Conflict("The file of this job is not kept any more: upload it again.")
+    again = receiving.new_job(job.endpoint, version, actor, now)
+    again.rerun_of = job
+    for name in ("file_name", "format", "size", "sha256", "reading", "label_column", "log_rows"):
+        setattr(again, name, getattr(job, name))
+    features = snapshots.load(version).schema.names
+    again.mapping = {name: job.mapping[name] for name in features if name in job.mapping}
+    again.store_labels = job.store_labels and _may_label(job, actor)
+    again.starts_itself = True
+    _link(job, again)
+    return receiving.announce(again, actor, now)
+
+
+def _may_label(job: BatchJob, actor: Caller) -> bool:
+    endpoint = job.endpoint
+    try:
+        access.admit(endpoint, caller=actor, slug=endpoint.slug, need=Need.FEEDBACK)
+    except DomainError:
+        return False
+    return True
+
+
+def _link(job: BatchJob, again: BatchJob) -> None:
+    """One file under two names: it goes with the last of its jobs."""
+    folder = folders.folder(again)
+    folder.mkdir(parents=True)
+    try:
+        os.link(folders.source(job), folders.source(again))
+    except FileNotFoundError:
+        folders.delete(again)
+        raise Conflict("The file of this job is not kept any more: upload it again.") from None
+    sync(folder)
+    sync(folders.home())

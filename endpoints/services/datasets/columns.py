@@ -1,0 +1,145 @@
+"""What a dataset's profile says of a column, and how it is judged from counts; it reads no files.
+
+`ColumnProfile.to_dict` is what `Dataset.columns` holds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from mlcore.errors import cut
+from mlcore.features import MOST_LEVELS, NUMBER_SHARE
+
+Kind = Literal["number", "category", "text", "constant"]
+BINS = 20
+LEVELS_SHOWN = 20
+EXAMPLES = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnProfile:
+    """`missing` and `distinct` count rows and values; levels are the most frequent, with their counts."""
+
+    name: str
+    kind: Kind
+    missing: int
+    distinct: int
+    minimum: float | None = None
+    maximum: float | None = None
+    mean: float | None = None
+    sd: float | None = None
+    levels: Sequence[tuple[str, int]] = ()
+    histogram: Sequence[int] = ()
+    examples: Sequence[str] = ()
+    warning: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        texts = {"examples": [cut(text) for text in self.examples]}
+        lists = {"levels": [list(level) for level in self.levels], "histogram": [*self.histogram]}
+        return asdict(self) | lists | texts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """One column counted: the cells that are there, how many of them read as numbers, and
+    which; those beyond 1e150 are not usable.
+    """
+
+    name: str
+    rows: int
+    present: int
+    distinct: int
+    numbers: int
+    usable: int
+    with_commas: int
+    minimum: float | None
+    maximum: float | None
+    mean: float | None
+    sd: float | None
+    all_whole: bool
+    not_a_number: str | None
+    examples: Sequence[str] = field(default_factory=tuple)
+
+    @property
+    def kind(self) -> Kind:
+        """As training will read it, which leaves texts out."""
+        if self.distinct <= 1:
+            return "constant"
+        if self.numbers >= NUMBER_SHARE * self.present:
+            return "number"
+        return "text" if self.distinct > MOST_LEVELS or self._has_commas else "category"
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether its values may be few enough to be named one by one, as far as an estimate tells."""
+        return 0 < self.distinct <= 2 * MOST_LEVELS
+
+    @property
+    def has_bins(self) -> bool:
+        return self.kind == "number" and self.minimum != self.maximum
+
+    @property
+    def warning(self) -> str:
+        if not self.present:
+            return "No row has a value."
+        if self.distinct == 1:
+            return "Every row has the same value."
+        if self.kind == "number":
+            return self._of_a_number()
+        if self._has_commas:
+            example = f", such as {cut(self.examples[0])}" if self.examples else ""
+            return (
+                f"Numbers with commas{example}: write a decimal point and no thousands separator."
+            )
+        if self.kind == "text":
+            return f"{self.distinct:,} different texts: it reads like an identifier or free text."
+        return ""
+
+    @property
+    def _has_commas(self) -> bool:
+        return self.with_commas > self.present / 2
+
+    def _of_a_number(self) -> str:
+        bad = self.present - self.usable
+        if bad:
+            cells = "1 cell is" if bad == 1 else f"{bad:,} cells are"
+            example = f", such as “{cut(self.not_a_number)}”" if self.not_a_number else ""
+            return f"{cells} no usable number{'' if bad == 1 else 's'}{example}: a training refuses that."
+        if self._numbers_the_rows:
+            return "It numbers the rows: it may be an identifier."
+        return ""
+
+    @property
+    def _numbers_the_rows(self) -> bool:
+        if not self.all_whole or self.minimum is None or self.maximum is None:
+            return False
+        is_run = self.maximum - self.minimum + 1 == self.distinct
+        return is_run and self.distinct == self.present == self.rows
+
+    def profile(
+        self, *, levels: Sequence[tuple[str, int]], histogram: Sequence[int]
+    ) -> ColumnProfile:
+        is_number = self.kind == "number"
+        most_frequent = sorted(levels, key=lambda level: (-level[1], level[0]))
+        return ColumnProfile(
+            name=self.name,
+            kind=self.kind,
+            missing=self.rows - self.present,
+            distinct=self.distinct,
+            minimum=self.minimum if is_number else None,
+            maximum=self.maximum if is_number else None,
+            mean=_finite(self.mean) if is_number else None,
+            sd=_finite(self.sd) if is_number else None,
+            levels=most_frequent[:LEVELS_SHOWN],
+            histogram=histogram,
+            examples=list(dict.fromkeys(self.examples))[:EXAMPLES],
+            warning=self.warning,
+        )
+
+
+def _finite(value: float | None) -> float | None:
+    """JSON knows no infinity, which the square of a large number is."""
+    return value if value is not None and math.isfinite(value) else None

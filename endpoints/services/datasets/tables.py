@@ -1,0 +1,84 @@
+"""A dataset's file as a table of text cells to train on, or as a frame to count; for workers alone.
+
+Whether it fits into memory is decided here, by its size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+from django.conf import settings
+from polars.exceptions import PanicException, PolarsError
+
+from endpoints.errors import InvalidData
+from endpoints.models import Dataset
+from endpoints.models.dataset import FileFormat
+from endpoints.services.datasets import folders
+from endpoints.services.tables.reading import Reading
+from mlcore.datasets import read_csv
+from mlcore.table import Table
+
+UNREADABLE = (PolarsError, PanicException)
+CELL_BYTES = 8
+"""Of a cell, as Parquet is measured: its file tells little of its size in memory."""
+
+
+def table(dataset: Dataset) -> Table:
+    """Read all rows; a problem is a DataError by line and column. The dataset is one that fits."""
+    file = folders.source(dataset)
+    if dataset.format == FileFormat.PARQUET:
+        return _parquet_table(file, dataset)
+    found = read_csv(file, name=dataset.name)
+    return replace(found, sha256=dataset.sha256, synthetic=dataset.synthetic)
+
+
+def fits_into_memory(dataset: Dataset) -> bool:
+    if dataset.format == FileFormat.PARQUET:
+        size = (dataset.rows or 0) * len(dataset.columns) * CELL_BYTES
+    else:
+        size = folders.source(dataset).stat().st_size
+    return size <= int(settings.RAISIN_IN_MEMORY_BYTES)
+
+
+def frame(file: Path, reading: Reading, *, name: str) -> pl.LazyFrame:
+    """Open a file to count its cells, CSV as text. What fits into memory is checked cell by cell."""
+    if reading.format == "parquet":
+        return pl.scan_parquet(file, glob=False)
+    if file.stat().st_size <= settings.RAISIN_IN_MEMORY_BYTES:
+        found = read_csv(file, name=name)
+        cells = zip(*found.rows, strict=True)
+        return pl.LazyFrame(dict(zip(found.header, map(list, cells), strict=True)))
+    return pl.scan_csv(
+        file,
+        glob=False,
+        separator=reading.delimiter,
+        new_columns=list(reading.columns),
+        infer_schema=False,
+        truncate_ragged_lines=True,  # a training names them
+        encoding="utf8-lossy",
+    )
+
+
+def _parquet_table(file: Path, dataset: Dataset) -> Table:
+    """Rows are numbered from 1, since Parquet has no lines."""
+    try:
+        found = pl.read_parquet(file)
+    except UNREADABLE as error:
+        raise unreadable(dataset.name, error) from error
+    flat = [name for name, kind in found.schema.items() if not kind.is_nested()]
+    texts = found.select(pl.col(name).cast(pl.String).fill_null("") for name in flat)
+    return Table(
+        header=tuple(flat),
+        rows=tuple(texts.iter_rows()),
+        lines=tuple(range(1, found.height + 1)),
+        sha256=dataset.sha256,
+        name=dataset.name,
+        synthetic=dataset.synthetic,
+    )
+
+
+def unreadable(name: str, error: BaseException) -> InvalidData:
+    words = str(error).partition("\n")[0][:200]
+    return InvalidData(f"{name} cannot be read: {words}")

@@ -1,0 +1,237 @@
+"""Where pieces are read and parts are kept: on this machine out of core, or on a Dask cluster.
+
+Both run the same functions over the same pieces, so both give the same bits. Nothing here knows
+what the functions do.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, fields, replace
+from fcntl import LOCK_EX, LOCK_NB, flock
+from importlib import import_module
+from itertools import count
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from time import monotonic
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from endpoints.errors import DomainError
+from mlcore.distributed import RowsPart
+from mlcore.errors import DataError
+
+EngineName = Literal["blocks", "dask"]
+Alive = Callable[[], None]
+
+WORKER_SETTINGS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"}
+"""One thread a worker process: more would only fight over the same processors."""
+
+_SECONDS = 1.0
+MOST_IDLE_SECONDS = 60.0
+"""That a cluster may be without any worker: one that was killed is started anew in less."""
+
+
+def nothing() -> None:
+    """What is done between two steps where nobody waits for a sign of life."""
+
+
+class Engine(Protocol):
+    """``map`` brings answers here in order; ``keep`` leaves them where they are and gives handles,
+    which ``map`` and ``keep`` open again; ``drop`` forgets them. ``share`` gives a handle of one value
+    that every item needs."""
+
+    def map(self, function: Callable[..., Any], /, *items: Sequence[Any]) -> Iterable[Any]: ...
+
+    def keep(self, function: Callable[..., Any], /, *items: Sequence[Any]) -> list[Any]: ...
+
+    def drop(self, handles: Sequence[Any]) -> None: ...
+
+    def share(self, value: Any) -> Any: ...
+
+
+@dataclass(frozen=True)
+class _Spilled:
+    """A part whose arrays lie in files."""
+
+    part: RowsPart
+    folder: Path
+
+    def opened(self) -> RowsPart:
+        arrays = {
+            path.stem: np.load(path, mmap_mode="r", allow_pickle=False)
+            for path in self.folder.iterdir()
+        }
+        return replace(self.part, **arrays)
+
+
+class Blocks:
+    """One piece after the other; kept parts lie in files under ``folder`` and are mapped into memory."""
+
+    def __init__(self, folder: Path, alive: Alive = nothing) -> None:
+        self.folder, self.alive = folder, alive
+        self._numbers = count()
+
+    def map(self, function: Callable[..., Any], /, *items: Sequence[Any]) -> Iterator[Any]:
+        for arguments in zip(*items, strict=True):
+            self.alive()
+            yield function(*map(_opened, arguments))
+
+    def keep(self, function: Callable[..., Any], /, *items: Sequence[Any]) -> list[Any]:
+        return [self._spill(part) for part in self.map(function, *items)]
+
+    def drop(self, handles: Sequence[Any]) -> None:
+        for handle in handles:
+            shutil.rmtree(handle.folder)
+
+    def share(self, value: Any) -> Any:
+        return value
+
+    def _spill(self, part: RowsPart) -> _Spilled:
+        folder = self.folder / str(next(self._numbers))
+        folder.mkdir()
+        spilled: dict[str, Any] = {}
+        for field in fields(RowsPart):
+            array = getattr(part, field.name)
+            # An empty file cannot be mapped.
+            if isinstance(array, np.ndarray) and array.size:
+                np.save(folder / f"{field.name}.npy", array, allow_pickle=False)
+                # A slice would hold on to the whole.
+                spilled[field.name] = np.empty((0, *array.shape[1:]))
+        return _Spilled(replace(part, **spilled), folder)
+
+
+def _opened(item: Any) -> Any:
+    return item.opened() if isinstance(item, _Spilled) else item
+
+
+class Dask:
+    """The memory of a cluster's workers; what a lost worker kept is read again from its pieces alone."""
+
+    def __init__(
+        self, client: Any, alive: Alive = nothing, clock: Callable[[], float] = monotonic
+    ) -> None:
+        self.client, self.alive, self.clock = client, alive, clock
+        self._distributed = import_module("distributed")
+
+    def map(self, function: Callable[..., Any], /, *items: Sequence[Any]) -> list[Any]:
+        futures = self.keep(function, *items)
+        pending = futures
+        seen_at = self.clock()
+        while pending:
+            self.alive()
+            try:
+                pending = list(
+                    self._distributed.wait(
+                        pending, timeout=_SECONDS, return_when="ALL_COMPLETED"
+                    ).not_done
+                )
+            except self._distributed.TimeoutError:
+                seen_at = self._worker_seen_at(seen_at)
+        answers: list[Any] = self.client.gather(futures)
+        return answers
+
+    def _worker_seen_at(self, before: float) -> float:
+        """When the cluster last had a worker. DomainError where that is too long ago: Dask itself
+        would wait for ever."""
+        # While the scheduler itself is away, it names no worker either.
+        with suppress(OSError):
+            if self.client.nthreads():
+                return self.clock()
+        if self.clock() - before < MOST_IDLE_SECONDS:
+            return before
+        raise DomainError(
+            f"No Dask worker has answered at {self.client.scheduler.address} "
+            f"for {MOST_IDLE_SECONDS:.0f} seconds."
+        )
+
+    def keep(self, function: Callable[..., Any], /, *items: Sequence[Any]) -> list[Any]:
+        if not items[0]:
+            return []
+        futures: list[Any] = self.client.map(function, *items, pure=False)
+        return futures
+
+    def drop(self, handles: Sequence[Any]) -> None:
+        """Nothing to do: a future that nobody holds is released."""
+
+    def share(self, value: Any) -> Any:
+        # Not scattered: a worker that is lost would take it along for good.
+        return self.client.submit(_same, value, pure=False)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+@dataclass(frozen=True)
+class EngineSpec:
+    """Which engine. ``folder`` takes what does not fit into memory, and is emptied after; without a
+    ``scheduler`` a cluster of this machine's processors is started and stopped."""
+
+    name: EngineName
+    folder: Path
+    scheduler: str = ""
+    alive: Alive = nothing
+
+
+@contextmanager
+def started(spec: EngineSpec) -> Iterator[Engine]:
+    if spec.name == "dask":
+        with _client(spec.scheduler) as client:
+            yield Dask(client, spec.alive)
+        return
+    with _scratch(spec.folder) as scratch:
+        yield Blocks(scratch, spec.alive)
+
+
+@contextmanager
+def _scratch(folder: Path) -> Iterator[Path]:
+    """A folder of our own below this one; those of processes that were killed go first.
+
+    Whoever has a folder holds the lock beside it, which the system opens when a process ends.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for lock in folder.glob("*.lock"):
+        with suppress(BlockingIOError, FileNotFoundError), lock.open("rb") as left_over:
+            flock(left_over, LOCK_EX | LOCK_NB)
+            shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
+            lock.unlink()
+    with NamedTemporaryFile(dir=folder, suffix=".lock") as ours:
+        flock(ours, LOCK_EX)
+        scratch = Path(ours.name).with_suffix("")
+        scratch.mkdir()
+        try:
+            yield scratch
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextmanager
+def _client(scheduler: str) -> Iterator[Any]:
+    try:
+        distributed = import_module("distributed")
+    except ImportError as error:
+        raise DataError(
+            "the engine dask needs Dask, which is not installed: pip install dask distributed"
+        ) from error
+    # Its workers' comings and goings are no news of ours.
+    logging.getLogger("distributed").setLevel(logging.WARNING)
+    if scheduler:
+        try:
+            client = distributed.Client(scheduler, timeout="10s")
+        except (OSError, ValueError) as error:
+            raise DataError(f"no Dask scheduler answers at {scheduler}: {error}") from error
+        with client:
+            yield client
+        return
+    with (
+        distributed.LocalCluster(
+            threads_per_worker=1, processes=True, dashboard_address=":0", env=WORKER_SETTINGS
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client

@@ -1,0 +1,129 @@
+"""Files here and behind URLs of fsspec (s3://, gs://, memory://): found, read and written; no contents.
+
+Workers of a cluster import it: it knows no Django.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import IO, Any, Literal
+
+from mlcore.errors import DataError
+
+Format = Literal["csv", "parquet"]
+
+_FORMATS: dict[str, Format] = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".txt": "csv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file: a path or a URL, with its size in bytes; ``label`` is what people call it."""
+
+    url: str
+    size: int
+    format: Format
+    label: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.label or self.url.rstrip("/").rpartition("/")[2]
+
+
+def is_remote(url: str) -> bool:
+    return "://" in url
+
+
+def filesystem(url: str) -> tuple[Any, str]:
+    """The file system of a URL and the path in it."""
+    try:
+        fsspec = import_module("fsspec")
+        system, path = fsspec.core.url_to_fs(url)
+    except ImportError as error:
+        raise DataError(
+            f"{url} is read through fsspec: pip install fsspec, and what it needs for this kind of "
+            f"address ({error})"
+        ) from error
+    except ValueError as error:
+        raise DataError(f"{url} cannot be read: {error}") from error
+    return system, path
+
+
+def find(patterns: Iterable[str | Path]) -> tuple[Source, ...]:
+    """The files that paths, folders and patterns name, each once; DataError where one names none."""
+    found = {}
+    for pattern in patterns:
+        sources = list(_matching(str(pattern)))
+        if not sources:
+            raise DataError(f"there is no file {pattern}")
+        found.update({source.url: source for source in sources})
+    sources = list(found.values())
+    if len({source.format for source in sources}) > 1:
+        raise DataError("CSV and Parquet files cannot be mixed in one data set")
+    return tuple(sources)
+
+
+def _matching(pattern: str) -> Iterator[Source]:
+    if is_remote(pattern):
+        yield from _remote(pattern)
+        return
+    path = Path(pattern)
+    if path.is_dir():
+        files = sorted(p for p in path.iterdir() if p.is_file() and p.suffix.lower() in _FORMATS)
+    elif path.is_file():
+        files = [path]
+    else:
+        files = sorted(Path(p) for p in glob.glob(pattern, recursive=True) if Path(p).is_file())  # noqa: PTH207
+    for file in files:
+        yield _source(str(file.resolve()), file.stat().st_size)
+
+
+def _remote(pattern: str) -> Iterator[Source]:
+    system, path = filesystem(pattern)
+    protocol = pattern.partition("://")[0]
+    if system.isdir(path):
+        names = [name for name in system.ls(path, detail=False) if _suffix(name) in _FORMATS]
+    else:
+        names = system.glob(path)
+    for name in sorted(names):
+        if system.isfile(name):
+            yield _source(f"{protocol}://{name.lstrip('/')}", system.size(name))
+
+
+def _suffix(name: str) -> str:
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122 - a URL is no path
+
+
+def _source(url: str, size: int) -> Source:
+    if _suffix(url) == ".gz":
+        raise DataError(f"{url} is packed, and cannot be divided: unpack it, or write Parquet")
+    return Source(url, size, _FORMATS.get(_suffix(url), "csv"))
+
+
+def read(url: str, start: int, stop: int) -> bytes:
+    """Some bytes of a file."""
+    if is_remote(url):
+        system, path = filesystem(url)
+        return bytes(system.cat_file(path, start=start, end=stop))
+    with Path(url).open("rb") as file:
+        file.seek(start)
+        return file.read(stop - start)
+
+
+def opened(url: str) -> str | IO[bytes]:
+    """What Polars can scan: a path, or an open file behind a URL."""
+    if not is_remote(url):
+        return url
+    system, path = filesystem(url)
+    file: IO[bytes] = system.open(path, "rb")
+    return file

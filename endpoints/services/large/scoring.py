@@ -1,0 +1,277 @@
+"""Scores files larger than memory piece by piece; what is done is not done again after a crash.
+
+A piece's results are written beside their place and renamed, then a word that they are there.
+The batch engine scores each piece. Workers of a cluster import it: it knows no Django.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from uuid import uuid4
+
+import polars as pl
+
+from endpoints.services.large.engines import EngineSpec, started
+from endpoints.services.large.pieces import PIECE_BYTES, PIECE_ROWS, Layout, Piece, divide
+from endpoints.services.large.places import find, opened, read
+from endpoints.services.tables import mapping, scoring
+from endpoints.services.tables.plans import ScoringPlan
+from endpoints.services.tables.reading import Reading
+from mlcore.classifier import Classifier
+from mlcore.errors import DataError
+
+_LABEL = "job.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LargeScoring:
+    """What to score with what, and the folder or file that takes the results."""
+
+    files: Sequence[str | Path]
+    out: Path
+    classifier: Classifier
+    version: int
+    sha256: str
+    piece_bytes: int = PIECE_BYTES
+    piece_rows: int = PIECE_ROWS
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where the parts go; ``job`` tells results of the same files and model from others."""
+
+    folder: Path
+    job: str
+    version: int
+
+
+@dataclass(frozen=True)
+class ScoredPart:
+    """A part in the folder: rows in it, those without an answer, the file they came from, and the
+    bytes of its header."""
+
+    file: str
+    source: str
+    rows: int
+    bad: int
+    job: str
+    head: int = 0
+    was_there: bool = False
+
+
+@dataclass(frozen=True)
+class Scored:
+    out: Path
+    parts: tuple[ScoredPart, ...]
+
+    @property
+    def rows(self) -> int:
+        return sum(part.rows for part in self.parts)
+
+    @property
+    def bad(self) -> int:
+        return sum(part.bad for part in self.parts)
+
+    @property
+    def skipped(self) -> int:
+        return sum(part.was_there for part in self.parts)
+
+
+def score(job: LargeScoring, *, engine: EngineSpec) -> Scored:
+    """Write a part for every piece into the folder ``out``; into a file of that name if it is to be one.
+
+    Raises DataError for files without the columns of the model and for a folder of another job.
+    """
+    is_file = job.out.suffix.lower() in (".csv", ".tsv", ".txt", ".parquet", ".pq")
+    folder = job.out.with_name(f"{job.out.name}.parts") if is_file else job.out
+    with started(engine) as at:
+        layout = divide(
+            find(job.files), map_=at.map, piece_bytes=job.piece_bytes, piece_rows=job.piece_rows
+        )
+        _refuse_missing(job.classifier, layout)
+        target = Target(folder, _name_of(job, layout), job.version)
+        _claim(target)
+        pieces, n = layout.pieces, len(layout.pieces)
+        shared = [at.share(job.classifier)] * n
+        parts = tuple(at.map(score_piece, pieces, range(n), shared, [target] * n))
+    for left_over in folder.glob(".part-*"):  # by whoever was killed
+        left_over.unlink()
+    if is_file:
+        _join(parts, folder, job.out)
+    return Scored(job.out, parts)
+
+
+def _refuse_missing(classifier: Classifier, layout: Layout) -> None:
+    missing = mapping.match(classifier.schema, layout.header).missing
+    if missing:
+        name, suggestion = missing[0]
+        hint = f'; is it "{suggestion}"?' if suggestion else ""
+        more = f" (and {len(missing) - 1} more columns)" if len(missing) > 1 else ""
+        raise DataError(f'there is no column "{name}" in {layout.pieces[0].name}{hint}{more}')
+
+
+def _name_of(job: LargeScoring, layout: Layout) -> str:
+    places = [(piece.name, piece.start, piece.stop) for piece in layout.pieces]
+    facts = [layout.sha256, job.sha256, job.version, places]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def _claim(target: Target) -> None:
+    """Take the folder for this job, or find that it is this job's already."""
+    target.folder.mkdir(parents=True, exist_ok=True)
+    label = target.folder / _LABEL
+    if label.exists():
+        if json.loads(label.read_bytes())["job"] != target.job:
+            raise DataError(
+                f"{target.folder} holds the results of other files, another version or another "
+                "size of the pieces; choose another folder, or delete it"
+            )
+        return
+    _write(label, [json.dumps({"job": target.job, "version": target.version}).encode()])
+
+
+def score_piece(piece: Piece, number: int, classifier: Classifier, target: Target) -> ScoredPart:
+    """Write the results of a piece, its errors and the word that they are there; in this order."""
+    name = f"part-{number:05d}"
+    done = target.folder / f"{name}.json"
+    if done.exists():
+        return ScoredPart(**{**json.loads(done.read_bytes()), "was_there": True})
+    suffix = "parquet" if piece.format == "parquet" else "csv"
+    with TemporaryDirectory(prefix="raisin-") as scratch:
+        plan = _plan(piece, classifier, target.version, Path(scratch))
+        tally = _Tally()
+        errors = Path(scratch) / "errors"
+        with errors.open("wb") as file:
+            results = _answers(plan, tally, file.write)
+            if piece.format == "parquet":
+                _write_parquet(target.folder / f"{name}.{suffix}", results, Path(scratch))
+            else:
+                _write(target.folder / f"{name}.{suffix}", _headed(plan, results))
+        if tally.bad:
+            lines = [scoring.ERRORS_HEADER, errors.read_bytes()]
+            _write(target.folder / f"{name}.errors.csv", lines)
+        head = len(scoring.header(plan))
+    part = ScoredPart(f"{name}.{suffix}", piece.name, tally.rows, tally.bad, target.job, head)
+    _write(done, [json.dumps(asdict(part)).encode()])
+    return part
+
+
+@dataclass
+class _Tally:
+    rows: int = 0
+    bad: int = 0
+
+
+def _plan(piece: Piece, classifier: Classifier, version: int, scratch: Path) -> ScoringPlan:
+    """The piece as a file of its own."""
+    source = scratch / "source"
+    if piece.format == "parquet":
+        rows = pl.scan_parquet(opened(piece.url)).slice(piece.start, piece.stop - piece.start)
+        rows.collect().write_parquet(source)
+    else:
+        with source.open("wb") as file:
+            file.write(piece.head)
+            file.write(read(piece.url, piece.start, piece.stop))
+    reading = Reading(piece.format, "utf-8", piece.delimiter, piece.header, piece.head)
+    columns = mapping.match(classifier.schema, piece.header).matched
+    return ScoringPlan(source, reading, classifier, columns, version=version)
+
+
+def _answers(
+    plan: ScoringPlan, tally: _Tally, write_errors: Callable[[bytes], object]
+) -> Iterator[bytes]:
+    for chunk in scoring.chunks(plan):
+        tally.rows += chunk.n_rows
+        tally.bad += chunk.n_bad
+        write_errors(chunk.errors)
+        yield chunk.results
+
+
+def _headed(plan: ScoringPlan, results: Iterable[bytes]) -> Iterator[bytes]:
+    """Every part ends its last line, so that parts may follow one another."""
+    yield scoring.header(plan)
+    last = b""
+    for last in results:
+        yield last
+    if last and not last.endswith(b"\n"):
+        yield b"\n"
+
+
+def _write_parquet(place: Path, results: Iterable[bytes], scratch: Path) -> None:
+    parts = []
+    for number, content in enumerate(results):
+        parts.append(scratch / f"{number}.parquet")
+        parts[-1].write_bytes(content)
+    with _draft(place) as draft:
+        scoring.join(parts, draft)
+
+
+def _write(place: Path, content: Iterable[bytes]) -> None:
+    with _draft(place) as draft, draft.open("wb") as file:
+        for part in content:
+            file.write(part)
+
+
+@contextmanager
+def _draft(place: Path) -> Iterator[Path]:
+    """A file beside the place that takes it when it is complete and on the disk."""
+    draft = place.with_name(f".{place.name}.{uuid4().hex}")
+    try:
+        yield draft
+        with draft.open("rb") as file:
+            os.fsync(file.fileno())
+        draft.replace(place)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _join(parts: Sequence[ScoredPart], folder: Path, out: Path) -> None:
+    """One file of all parts, and one of all errors with rows counted through; then the parts go."""
+    files = [folder / part.file for part in parts]
+    if files[0].suffix == ".parquet":
+        with _draft(out) as draft:
+            scoring.join(files, draft)
+    else:
+        _write(out, _one_after_another(parts, folder))
+    if any(part.bad for part in parts):
+        _write(out.with_name(f"{out.stem}.errors.csv"), _all_errors(parts, folder))
+    # The words that parts are there go first, and whose they are last: a kill leaves nothing that looks done.
+    for file in sorted(
+        folder.iterdir(), key=lambda file: (file.name == _LABEL, file.suffix != ".json")
+    ):
+        file.unlink()
+    folder.rmdir()
+
+
+def _one_after_another(parts: Sequence[ScoredPart], folder: Path) -> Iterator[bytes]:
+    """All parts below the header of the first."""
+    for number, part in enumerate(parts):
+        with (folder / part.file).open("rb") as file:
+            file.seek(part.head if number else 0)
+            while content := file.read(PIECE_BYTES):
+                yield content
+
+
+def _all_errors(parts: Sequence[ScoredPart], folder: Path) -> Iterator[bytes]:
+    yield scoring.ERRORS_HEADER
+    before = 0
+    for part in parts:
+        place = (folder / part.file).with_suffix(".errors.csv")
+        if part.bad:
+            with place.open(encoding="utf-8", newline="") as file:
+                text = io.StringIO()
+                writer = csv.writer(text, lineterminator="\n")
+                for row, *cells in islice(csv.reader(file), 1, None):
+                    writer.writerow([int(row) + before, *cells])
+            yield text.getvalue().encode()
+        before += part.rows

@@ -1,0 +1,95 @@
+"""The first line of a CSV file: which delimiter parts it, and the names it gives; it reads no rows."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from endpoints.errors import InvalidRequest
+from endpoints.services.tables.plain_text import MOST_LINE_BYTES
+from mlcore.errors import listed
+from mlcore.table import MISSING, parse_number
+
+DELIMITERS = ",;\t|"  # the first one where others fit no better
+MOST_COLUMNS = 5_000
+_COMPARED = 50  # rows that tell the delimiter
+
+
+@dataclass(frozen=True)
+class Header:
+    """`raw` is all that stands before the first row."""
+
+    delimiter: str
+    columns: tuple[str, ...]
+    raw: bytes
+    notes: tuple[str, ...] = ()
+
+
+def read(source: Path) -> Header:
+    """Read the header of a file of plain text; raises InvalidRequest."""
+    with source.open("rb") as file:
+        start = file.read(MOST_LINE_BYTES) + file.readline()
+        blank = len(start) - len(start.lstrip(b"\r\n"))
+        if blank == len(start):
+            raise InvalidRequest("The file holds nothing but blank lines.")
+        text = start[blank:].decode(errors="surrogateescape")
+        delimiter = max(DELIMITERS, key=lambda bar: _fit(text, bar))
+        names, length = _first(text, delimiter)
+        raw = start[: blank + length]
+        file.seek(len(raw))
+        refuse_names(names)
+        if not _has_rows(file):
+            raise InvalidRequest("The file has a header but no rows.")
+    return Header(delimiter, names, raw, tuple(_notes(names)))
+
+
+def refuse_names(names: Sequence[str]) -> None:
+    """Refuse too many columns, and two of one name; columns without a name are left alone."""
+    if len(names) > MOST_COLUMNS:
+        raise InvalidRequest(f"The file has {len(names):,} columns; {MOST_COLUMNS:,} is the most.")
+    repeated = [name for name, times in Counter(names).items() if times > 1 and name]
+    if repeated:
+        raise InvalidRequest(f"A column is named twice: {listed(repeated)}.")
+
+
+def _fit(text: str, delimiter: str) -> tuple[bool, float, int]:
+    """How well a delimiter parts the first rows: whether it does, how many alike, in how many cells."""
+    rows: list[list[str]] = []
+    with suppress(csv.Error):  # a quote that is not closed, say: the rows before it count
+        rows.extend(row for row in islice(_parsed(text, delimiter), _COMPARED) if row)
+    width = len(rows[0]) if rows else 0
+    alike = sum(len(row) == width for row in rows) / max(len(rows), 1)
+    return width > 1, alike, width
+
+
+def _parsed(text: str, delimiter: str) -> Iterator[list[str]]:
+    return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+
+
+def _first(text: str, delimiter: str) -> tuple[tuple[str, ...], int]:
+    """Return the names and the bytes of the first record."""
+    lines = io.StringIO(text, newline="\n")
+    try:
+        names = next(csv.reader(lines, delimiter=delimiter, strict=True))
+    except (csv.Error, StopIteration) as error:
+        raise InvalidRequest(f"The header cannot be read as CSV: {error}.") from None
+    read = text[: lines.tell()]
+    return tuple(name.strip() for name in names), len(read.encode(errors="surrogateescape"))
+
+
+def _has_rows(file: io.BufferedReader) -> bool:
+    while block := file.read(MOST_LINE_BYTES):
+        if block.strip(b"\r\n"):
+            return True
+    return False
+
+
+def _notes(names: Sequence[str]) -> Iterator[str]:
+    if all(name in MISSING or parse_number(name) is not None for name in names):
+        yield "The first line looks like values: a file begins with the names of its columns."

@@ -1,0 +1,1 @@
+"""Runs that are asked for on a page or by REST, and trained by a worker."""

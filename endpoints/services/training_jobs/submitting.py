@@ -1,0 +1,107 @@
+"""Puts a training into the queue: what certainly fails is refused at once, the rest is a worker's to find."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from endpoints.errors import InvalidData, InvalidRequest
+from endpoints.models import Dataset, Experiment, Run
+from endpoints.models.dataset import DatasetState
+from endpoints.models.run import RunState
+from endpoints.services import access, leases
+from endpoints.services.access import Caller, Need
+from endpoints.services.training_jobs import specs
+from mlcore.errors import CellError, did_you_mean, listed
+from mlcore.features import MOST_CLASSES
+
+DEFAULT_EXPERIMENT = "default"
+
+
+def submit(
+    dataset: Dataset,
+    spec: Mapping[str, Any],
+    *,
+    experiment: str = "",
+    name: str = "",
+    actor: Caller,
+    now: datetime,
+) -> Run:
+    """Queue a training of the dataset and return its run; `spec` is what `specs.read` gives.
+
+    The dataset need not be read yet. Raises InvalidRequest with the field in `column`, or InvalidData for a
+    dataset that cannot be read.
+    """
+    access.require(actor, Need.TRAIN)
+    specs.check_names(experiment=experiment, name=name)
+    specs.refuse_untrainable(spec["solver"])
+    refuse_unfit(spec, dataset)
+    with transaction.atomic():
+        group, _ = Experiment.objects.get_or_create(name=experiment or DEFAULT_EXPERIMENT)
+        run = Run.objects.create(
+            experiment=group,
+            name=name or specs.default_name(spec),
+            state=RunState.QUEUED,
+            solver=spec["solver"],
+            dataset=dataset,
+            dataset_name=dataset.name,
+            dataset_sha256=dataset.sha256,
+            dataset_rows=dataset.rows or 0,
+            synthetic=dataset.synthetic,
+            spec=dict(spec),
+            started_at=now,
+            created_by=actor.person,
+        )
+        leases.queue(run, now)
+    run.refresh_from_db()
+    return run
+
+
+def refuse_unfit(spec: Mapping[str, Any], dataset: Dataset) -> None:
+    """Compare what was asked with the dataset's profile, once there is one."""
+    if dataset.state == DatasetState.FAILED:
+        raise InvalidData(f"{dataset.name} cannot be read: {dataset.message}")
+    if dataset.state != DatasetState.READY:
+        return
+    columns = {column["name"]: column for column in dataset.columns}
+    chosen = spec.get("columns") or ()
+    problems = [_no_column("target", spec["target"], columns)]
+    problems += [_no_column("columns", name, columns) for name in chosen]
+    if spec["target"] in chosen:
+        problems.append(_cell("columns", "The target cannot be a feature column too."))
+    if spec["target"] in columns:
+        problems.append(_no_target(spec, columns[spec["target"]]))
+    found = [problem for problem in problems if problem is not None]
+    if found:
+        raise InvalidRequest(found[0].message, cells=found)
+
+
+def _no_column(field: str, name: str, columns: Mapping[str, Any]) -> CellError | None:
+    if name in columns:
+        return None
+    hint = did_you_mean(name, columns) or "."
+    return _cell(field, f'There is no column "{name}"{hint} The columns: {listed(columns)}.')
+
+
+def _no_target(spec: Mapping[str, Any], target: Mapping[str, Any]) -> CellError | None:
+    """Only what the profile tells for certain; different values are estimated in large files."""
+    distinct, levels = target["distinct"], [level for level, _ in target["levels"]]
+    if distinct < 2:
+        return _cell("target", f'"{target["name"]}" has no two classes: {target["warning"]}')
+    if distinct > 2 * MOST_CLASSES:
+        return _cell(
+            "target",
+            f'"{target["name"]}" has {distinct:,} different values; {MOST_CLASSES} classes are the most.',
+        )
+    positive = spec.get("positive")
+    if positive is None or len(levels) < distinct or positive in levels:
+        return None
+    hint = did_you_mean(positive, levels) or "."
+    return _cell("positive", f'"{positive}" is no class of "{target["name"]}"{hint}')
+
+
+def _cell(field: str, message: str) -> CellError:
+    return CellError("wrong_value", message, column=field)

@@ -1,0 +1,121 @@
+"""A worker's way through a training: read the dataset, train, tell how far it is, keep the result.
+
+For workers alone, since it loads what trains. A training that was interrupted begins anew; it gives the same
+coefficients.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from django.conf import settings
+from django.db import transaction
+
+from endpoints.errors import InvalidData
+from endpoints.models import Dataset, Run
+from endpoints.models.dataset import DatasetState
+from endpoints.models.run import RunState
+from endpoints.services import leases, tracking, training, working
+from endpoints.services.datasets import folders, reading, tables
+from endpoints.services.forests import ForestSpec
+from endpoints.services.large import settings as engine_settings
+from endpoints.services.large import training as large
+from endpoints.services.large.training import DataSource
+from endpoints.services.leases import Lease, LeaseLost
+from endpoints.services.throttle import Every
+from endpoints.services.training import Result
+from endpoints.services.training_jobs import specs
+from mlcore import run_training as records
+from mlcore.errors import CellError
+from mlcore.history import Iteration
+
+SECONDS_BETWEEN = 0.5
+POINTS_AT_ONCE = 8
+"""Of a curve, each time: the whole of it comes when the training has ended."""
+POINTS_OF_A_LOT = 5_000
+
+
+def train(run: Run, lease: Lease) -> None:
+    """Bring a run from its dataset to a model that can be registered."""
+    dataset = run.dataset
+    if dataset is None:
+        raise InvalidData("The run has no dataset to train on.")
+    _begin(run, lease)
+    _read(dataset, lease)
+    lease.save(dataset_rows=dataset.rows or 0)
+    result = _result(run, dataset, lease)
+    lease.check()
+    training.save_files(run, result)
+    _keep(run, result, lease)
+
+
+def _keep(run: Run, result: Result, lease: Lease) -> None:
+    """Ten thousand epochs are ninety thousand points: written at once they would hold up everybody else."""
+    points = records.metrics(result)
+    while lot := list(islice(points, POINTS_OF_A_LOT)):
+        with transaction.atomic():
+            lease.save()
+            tracking.complete_metrics(run, lot)  # some have been told while it trained
+    with transaction.atomic():
+        training.record(run, result)
+        if not lease.end(RunState.FINISHED, **tracking.outcome(run)):
+            raise LeaseLost
+
+
+def _begin(run: Run, lease: Lease) -> None:
+    """Nobody but who has the run may forget what an earlier worker told of it."""
+    with transaction.atomic():
+        lease.save(started_at=lease.clock(), iterations=None)
+        tracking.clear(run)
+
+
+def _read(dataset: Dataset, lease: Lease) -> None:
+    """Read a new dataset, or wait for the worker who does."""
+    while dataset.state in (*dataset.WORK, *dataset.WORK.values()):
+        working.at(Dataset, dataset.pk, reading.read)
+        dataset.refresh_from_db()
+        lease.check()
+        if dataset.state == DatasetState.READING:
+            lease.stopping.wait(SECONDS_BETWEEN)
+            leases.take_over(lease.clock())
+            dataset.refresh_from_db()
+    if dataset.state == DatasetState.FAILED:
+        cells = [CellError(**problem) for problem in dataset.problems]
+        raise InvalidData(dataset.message, cells=cells)
+
+
+def _result(run: Run, dataset: Dataset, lease: Lease) -> Result:
+    spec, live = specs.from_dict(run.spec), Live(run, lease)
+    if tables.fits_into_memory(dataset):
+        table = tables.table(dataset)
+        return training.fit(spec, table, on_iteration=live, alive=lease.alive)
+    if isinstance(spec, ForestSpec):
+        raise InvalidData(
+            f"{dataset.name} has more than the {settings.RAISIN_IN_MEMORY_BYTES:,} bytes that trees are "
+            "grown from: train a logistic regression, or trees on a part of the rows."
+        )
+    data = DataSource(files=[folders.source(dataset)], name=dataset.name, sha256=dataset.sha256)
+    engine = engine_settings.chosen(alive=lease.alive)
+    return training.checked(large.train(spec, data, engine=engine, on_iteration=live))
+
+
+class Live:
+    """Tells now and then how far a training is; what it raises ends the training."""
+
+    def __init__(self, run: Run, lease: Lease) -> None:
+        self._run, self._lease = run, lease
+        self._every = Every(SECONDS_BETWEEN)
+        self._seen: list[Iteration] = []
+
+    def __call__(self, iteration: Iteration) -> None:
+        self._seen.append(iteration)
+        if iteration.number > 1 and not self._every.is_due():
+            return
+        self._tell(iteration)
+
+    def _tell(self, iteration: Iteration) -> None:
+        seen, self._seen = self._seen, []
+        apart = -(-len(seen) // POINTS_AT_ONCE)
+        with transaction.atomic():
+            self._lease.save(iterations=iteration.number)
+            tracking.log_metrics(self._run, records.curve(seen[::-apart][::-1]))

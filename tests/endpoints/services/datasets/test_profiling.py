@@ -1,0 +1,159 @@
+"""What a table's columns are found to be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from endpoints.services.datasets import profiling
+from endpoints.services.datasets.columns import ColumnProfile
+from mlcore.errors import DataError
+from mlcore.features import infer_columns
+from mlcore.table import Table
+
+
+def nothing() -> None:
+    """A worker that nobody wishes to stop."""
+
+
+def profiles(**columns: list[Any]) -> dict[str, ColumnProfile]:
+    rows, found = profiling.profile(pl.LazyFrame(columns), alive=nothing)
+    assert rows == len(next(iter(columns.values())))
+    return {column.name: column for column in found}
+
+
+def one(cells: list[Any]) -> ColumnProfile:
+    return profiles(x=cells)["x"]
+
+
+def test_a_column_of_numbers() -> None:
+    found = one(["1", " 2.5", "NA", "4e0", "", "2.5"])
+    assert (found.kind, found.missing, found.distinct) == ("number", 2, 3)
+    assert (found.minimum, found.maximum, found.mean) == (1.0, 4.0, 2.5)
+    assert found.sd == pytest.approx(1.2247, abs=1e-4)
+    assert (sum(found.histogram), found.histogram[0], found.histogram[-1]) == (4, 1, 1)
+    assert found.examples == ["1", "2.5", "4e0"]
+
+
+def test_a_column_of_categories() -> None:
+    found = one(["red", "blue", " red ", "null", "green", "blue", "red"])
+    assert (found.kind, found.missing, found.distinct) == ("category", 1, 3)
+    assert found.levels == [("red", 3), ("blue", 2), ("green", 1)]
+    assert (found.minimum, found.histogram, found.warning) == (None, (), "")
+
+
+def test_numbers_that_are_few_are_levels_too() -> None:
+    """A target is often 0 and 1."""
+    found = one(["0", "1", "1"])
+    assert (found.kind, found.levels) == ("number", [("1", 2), ("0", 1)])
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind", "warning"),
+    [
+        (["a"] * 3, "constant", "Every row has the same value."),
+        (["", "NA", "?"], "constant", "No row has a value."),
+        ([f"name {i}" for i in range(101)], "text", "101 different texts: it reads like an"),
+        (["1,5", "2,5", "x"], "text", "Numbers with commas, such as 1,5: write a decimal point"),
+        ([*map(str, range(100, 119)), "x"], "number", "1 cell is no usable number, such as “x”"),
+        (
+            [*map(str, range(100, 119)), "1e200"],
+            "number",
+            "1 cell is no usable number, such as “1e200”",
+        ),
+        ([str(i) for i in range(1, 31)], "number", "It numbers the rows: it may be an identifier."),
+        ([str(i) for i in range(1, 30)] + [""], "number", ""),
+        (["1", "2", "4"], "number", ""),
+    ],
+)
+def test_what_a_person_should_know(cells: list[str], kind: str, warning: str) -> None:
+    found = one(cells)
+    assert found.kind == kind
+    assert found.warning.startswith(warning) if warning else not found.warning
+
+
+def test_parquet_has_kinds_of_its_own() -> None:
+    found = profiles(
+        number=[1.5, None, float("nan")],
+        whole=[7, 8, 9_007_199_254_740_993],
+        flag=[True, False, None],
+        several=[[1], [2], [3]],
+    )
+    kinds = {name: column.kind for name, column in found.items()}
+    assert kinds == {"number": "constant", "whole": "number", "flag": "category", "several": "text"}
+    assert found["number"].missing == 2
+    assert found["flag"].levels == [("false", 1), ("true", 1)]
+    assert found["several"].warning.startswith("It holds lists or records")
+
+
+def test_names_mean_nothing_else() -> None:
+    found = profiles(**{"*": ["1", "2"], "^c.*$": ["3", "4"], "c0": ["5", "6"], "a b": ["7", "8"]})
+    assert [(name, column.minimum) for name, column in found.items()] == [
+        ("*", 1.0),
+        ("^c.*$", 3.0),
+        ("c0", 5.0),
+        ("a b", 7.0),
+    ]
+
+
+def test_long_cells_are_cut() -> None:
+    assert {len(text) for text in one(["x" * 500, "y" * 500]).to_dict()["examples"]} == {80}
+
+
+def test_of_many_columns_each_is_in_its_place() -> None:
+    columns = {f"column {i}": [str(i), str(i + 1)] for i in range(120)}
+    found = profiles(**columns)
+    assert [found[name].minimum for name in columns] == [float(i) for i in range(120)]
+
+
+def test_large_numbers_do_no_harm() -> None:
+    found = one(["-1e150", "1e150", "5"])
+    assert (found.minimum, found.maximum, found.sd) == (-1e150, 1e150, 1e150)
+    assert sum(found.histogram) == 3
+
+
+@pytest.mark.parametrize(("values", "kind"), [(97, "category"), (101, "text"), (1_900, "text")])
+def test_many_rows_are_estimated(values: int, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is decisive is counted."""
+    monkeypatch.setattr(profiling, "COUNTED", 100)
+    found = one([f"no {i % values}" for i in range(2_000)])
+    assert found.kind == kind
+    assert found.distinct == (values if values < 200 else pytest.approx(values, rel=0.1))
+
+
+def test_somebody_may_end_it() -> None:
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        profiling.profile(pl.LazyFrame({"x": ["1"]}), alive=stop)
+
+
+CELLS = st.one_of(
+    st.sampled_from(
+        ["", "NA", "?", " ", "1", "2.50", "-3e2", "1,5", "inf", "1_000", "0x10", "x", "é"]
+    ),
+    st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\0"), max_size=4),
+    st.floats(allow_nan=False).map(str),
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(CELLS, min_size=1, max_size=12))
+def test_kinds_are_those_of_training(cells: list[str]) -> None:
+    """And whatever the cells are, a database can keep what is found."""
+    found = one(cells)
+    assert orjson.loads(orjson.dumps(found.to_dict())) == found.to_dict()
+    lines = tuple(range(len(cells)))
+    table = Table(("x",), tuple((cell,) for cell in cells), lines, "", "cells")
+    try:
+        kind = infer_columns(table, ["x"])[0].kind
+    except DataError:
+        assert found.kind in ("constant", "text")
+        return
+    assert found.kind in (kind, "constant")

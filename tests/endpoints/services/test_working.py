@@ -1,0 +1,134 @@
+"""A worker's way through one job: done, failed with its places, given back, or left alone."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+
+from endpoints.errors import InvalidRequest
+from endpoints.models import BatchJob, Endpoint
+from endpoints.models.batch import BatchState
+from endpoints.services import leases, working
+from endpoints.services.leases import Lease
+from endpoints.services.working import Worker
+from mlcore.errors import CellError, SchemaError
+from tests.endpoints.services.decisions import NOON
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def job(raisin: Endpoint) -> BatchJob:
+    facts: dict[str, Any] = {"size": 1, "sha256": "", "file_name": "a.csv"}
+    version = raisin.versions.get(number=1)
+    expires_at = NOON + timedelta(days=1)
+    job = BatchJob.objects.create(
+        endpoint=raisin,
+        version=version,
+        state=BatchState.QUEUED,
+        expires_at=expires_at,
+        **facts,
+    )
+    leases.queue(job, NOON)
+    return job
+
+
+def end_of(job: BatchJob, work: Any) -> BatchJob:
+    working.at(BatchJob, job.pk, work)
+    return BatchJob.objects.get(pk=job.pk)
+
+
+def raising(error: BaseException) -> Any:
+    def work(job: BatchJob, lease: Lease) -> None:
+        raise error
+
+    return work
+
+
+def test_it_works(job: BatchJob) -> None:
+    done = end_of(job, lambda job, lease: lease.end(BatchState.DONE))
+    assert (done.state, done.attempt, done.worker) == ("done", 1, "")
+
+
+def test_the_work_gets_the_job_as_it_is_now(job: BatchJob) -> None:
+    def work(own: BatchJob, lease: Lease) -> None:
+        assert (own.state, own.worker) == ("scoring", lease.worker)
+        lease.end(BatchState.DONE)
+
+    assert end_of(job, work).state == "done"
+
+
+def test_a_refusal_ends_it_with_a_sentence(job: BatchJob) -> None:
+    failed = end_of(job, raising(InvalidRequest("The file is empty.")))
+    assert (failed.state, failed.message, failed.problems) == ("failed", "The file is empty.", [])
+    assert failed.ended_at is not None
+
+
+def test_a_refusal_names_its_cells(job: BatchJob) -> None:
+    cell = CellError("not_a_number", "expected a number", row=7, column="Area", value="12,5")
+    failed = end_of(job, raising(SchemaError.of([cell], place="line")))
+    assert failed.message == "line 7, column Area: expected a number"
+    [place] = failed.problems
+    assert (place["row"], place["column"], place["value"]) == (7, "Area", "12,5")
+
+
+def test_a_mistake_of_ours_ends_it_and_is_logged(
+    job: BatchJob, caplog: pytest.LogCaptureFixture
+) -> None:
+    failed = end_of(job, raising(KeyError("Area")))
+    assert (failed.state, failed.message) == ("failed", "KeyError: 'Area'")
+    assert job.pk in caplog.text
+
+
+def test_a_database_that_is_away_ends_no_job(job: BatchJob) -> None:
+    with pytest.raises(OperationalError):
+        working.at(BatchJob, job.pk, raising(OperationalError("the server closed the connection")))
+    left = BatchJob.objects.get(pk=job.pk)
+    assert (left.state, left.ended_at) == ("scoring", None)
+
+
+def test_a_worker_that_is_to_end_leaves_it_waiting(job: BatchJob) -> None:
+    worker = Worker()
+    worker.stopping.set()
+    before = working.current.set(worker)
+    try:
+        left = end_of(job, lambda job, lease: lease.save(cursor={"row": 5}))
+    finally:
+        working.current.reset(before)
+    assert (left.state, left.worker, left.cursor) == ("queued", "", {"row": 5})
+
+
+def test_a_second_ring_finds_nothing_to_do(job: BatchJob) -> None:
+    end_of(job, lambda job, lease: lease.end(BatchState.DONE))
+    assert end_of(job, raising(AssertionError("done again"))).state == "done"
+
+
+def test_a_ring_of_an_earlier_state_finds_nothing_to_do(job: BatchJob) -> None:
+    late = raising(AssertionError("what was to be done before"))
+    working.at(BatchJob, job.pk, late, waiting=BatchState.UPLOADED)
+    left = BatchJob.objects.get(pk=job.pk)
+    assert (left.state, left.worker, left.attempt) == ("queued", "", 0)
+
+
+def test_a_ring_for_what_is_gone_does_no_harm(job: BatchJob) -> None:
+    key = job.pk
+    job.delete()
+    working.at(BatchJob, key, raising(AssertionError("done without a job")))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_task_is_taken_at_a_time(job: BatchJob) -> None:
+    BatchJob.objects.update(state=BatchState.CANCELLED)
+    assert (working.run_one(), working.run_one()) == ("done", None)
+
+
+class Panic(BaseException):
+    """As libraries written in Rust raise it."""
+
+
+def test_a_librarys_panic_fails_the_job_at_once(job: BatchJob) -> None:
+    failed = end_of(job, raising(Panic("index out of bounds")))
+    assert (failed.state, failed.message) == ("failed", "Panic: index out of bounds")
