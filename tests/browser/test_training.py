@@ -19,7 +19,7 @@ from tests.live import LiveSite, copied_site
 
 PATIENCE = 120_000
 """Milliseconds for what a worker does, which others may keep waiting."""
-EPOCHS = 12_000
+EPOCHS = 10_000
 EPOCH = re.compile(r"epoch ([\d,]+) of")
 
 
