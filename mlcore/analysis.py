@@ -6,11 +6,12 @@ It decides what is worth knowing; every number comes from a module of its own.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, cast
 
 import numpy as np
 
+from mlcore.alive import Alive, nothing
 from mlcore.arrays import EPS, FloatArray
 from mlcore.classifier import Classifier
 from mlcore.collinearity import CollinearityReport, collinearity
@@ -102,8 +103,11 @@ def analyse(
     lambda_: float | None = None,
     weights: FloatArray | None = None,
     path: PathReport | None = None,
+    alive: Alive = nothing,
 ) -> AnalysisReport:
     """Look at a classifier from every side, with the rows it was made from and judged on.
+
+    ``alive`` is called now and then and may raise.
 
     >>> from mlcore import TrainingSpec, synthetic_raisin, train
     >>> result = train(TrainingSpec(target="Class"), synthetic_raisin())
@@ -114,7 +118,10 @@ def analyse(
     True
     """
     linear = isinstance(classifier.estimator, Linear) and lambda_ is not None
-    fit = _of_the_fit(classifier, data.train, lambda_ or 0.0, weights, path) if linear else None
+    fit = None
+    if linear:
+        fit = _of_the_fit(classifier, data.train, lambda_ or 0.0, weights, path, alive)
+    alive()
     judged = data.validation
     probabilities = classifier.probabilities(judged.columns)
     binary = _of_two_classes(judged.y, probabilities[:, 1]) if classifier.is_binary else None
@@ -125,8 +132,8 @@ def analyse(
         collinearity=fit.collinearity if fit else None,
         free_validation=fit.free_validation if fit else None,
         path=fit.path if fit else None,
-        importance=_importance(classifier, judged, fit.groups) if fit else None,
-        intervals=_intervals(classifier, judged.y, probabilities),
+        importance=_importance(classifier, judged, fit.groups, alive) if fit else None,
+        intervals=_intervals(classifier, judged.y, probabilities, alive),
         worst_rows=_worst_rows(classifier, judged, probabilities),
         reliability=binary.reliability if binary else None,
         calibration=binary.calibration if binary else None,
@@ -151,6 +158,7 @@ def _of_the_fit(
     lambda_: float,
     weights: FloatArray | None,
     path: PathReport | None,
+    alive: Alive,
 ) -> _Fit:
     Z, y = classifier.encoder.transform(part.columns), part.y
     theta = _theta(classifier)
@@ -162,7 +170,7 @@ def _of_the_fit(
         inference = infer(Z, y, theta, lambda_, weights)
     columns = collinearity(Z, classifier.encoder.slots)
     if path is None and len(Z) * theta.size**2 <= CHEAP_PATH:
-        path = regularisation_path(Z, y, weights)
+        path = regularisation_path(Z, y, weights, alive=alive)
     return _Fit(
         inference=inference,
         collinearity=columns,
@@ -211,21 +219,26 @@ def _of_two_classes(y: FloatArray, p: FloatArray) -> _TwoClasses:
 
 
 def _importance(
-    classifier: Classifier, part: Part, groups: tuple[tuple[int, ...], ...]
+    classifier: Classifier, part: Part, groups: tuple[tuple[int, ...], ...], alive: Alive
 ) -> ImportanceReport:
     """Of every column, and of every group of columns that stand for each other."""
     report = classifier.score_columns(part.columns)
     names = classifier.schema.names
     together = {" + ".join(names[column] for column in group): group for group in groups}
     alone = {name: (number,) for number, name in enumerate(names)}
-    groups_by_name = {**alone, **together}
-    return permutation_importance(
-        part.y, report.scores, report.contributions, groups=groups_by_name
-    )
+    found = []
+    for name, columns_of in {**alone, **together}.items():
+        alive()
+        found.append(
+            permutation_importance(
+                part.y, report.scores, report.contributions, groups={name: columns_of}
+            )
+        )
+    return replace(found[0], rows=tuple(row for one in found for row in one.rows))
 
 
 def _intervals(
-    classifier: Classifier, y: FloatArray, probabilities: FloatArray
+    classifier: Classifier, y: FloatArray, probabilities: FloatArray, alive: Alive
 ) -> tuple[IntervalReport, ...]:
     """95 % intervals of what the validation rows say."""
     n, right = len(y), float(np.sum(classifier.decide(probabilities) == y))
@@ -234,7 +247,10 @@ def _intervals(
         return (accuracy,)
     p = probabilities[:, 1]
     settings = BootstrapSettings(threshold=classifier.threshold or 0.0)
-    others = (bootstrap(y, p, name, settings=settings) for name in ("log_loss", "brier", "f1"))
+    others = (
+        bootstrap(y, p, name, settings=settings, alive=alive)
+        for name in ("log_loss", "brier", "f1")
+    )
     return (accuracy, _area(y, p), *others)
 
 

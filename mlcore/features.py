@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcore.alive import Alive, nothing
 from mlcore.arrays import LIMIT, FloatArray, IntArray
 from mlcore.errors import CellError, DataError, at_lines, did_you_mean, listed, shown
 from mlcore.schema import Column, Columns, Schema
@@ -56,14 +57,19 @@ def feature_names(
     return tuple(sorted(names, key=table.position))
 
 
-def infer_columns(table: Table, names: Sequence[str]) -> tuple[Column, ...]:
+def infer_columns(table: Table, names: Sequence[str], alive: Alive = nothing) -> tuple[Column, ...]:
     """The kind and levels of each column; fills are learnt later, from the training rows.
 
     A column is a number when at least 90 % of its non-missing cells read as one: the others are
     typing errors, which ``read_cells`` names. Else it is a category with its levels sorted.
-    Raises DataError for a column without any value or with more than 100 levels.
+    ``alive`` is called before each and may raise. Raises DataError for a column without any value
+    or with more than 100 levels.
     """
-    return tuple(_infer_column(name, table.cells(name)) for name in names)
+    columns = []
+    for name in names:
+        alive()
+        columns.append(_infer_column(name, table.cells(name)))
+    return tuple(columns)
 
 
 def _infer_column(name: str, cells: Sequence[str]) -> Column:
@@ -97,12 +103,16 @@ def category(name: str, counts: Mapping[str, int]) -> Column:
     return Column(name, "category", tuple(sorted(counts)))
 
 
-def read_cells(columns: Sequence[Column], table: Table) -> Cells:
-    """Every cell of these columns as its column's kind; one DataError for all that do not fit."""
+def read_cells(columns: Sequence[Column], table: Table, alive: Alive = nothing) -> Cells:
+    """Every cell of these columns as its column's kind; one DataError for all that do not fit.
+
+    ``alive`` is called before each column and may raise.
+    """
     values: dict[str, NDArray[Any]] = {}
     missing: dict[str, NDArray[np.bool_]] = {}
     errors: list[CellError] = []
     for column in columns:
+        alive()
         cells = table.cells(column.name)
         read = _read_number if column.kind == "number" else _read_level(column)
         parsed: list[Any] = [None if cell in MISSING else read(cell) for cell in cells]
@@ -243,11 +253,16 @@ def read_target(table: Table, *, target: str, classes: tuple[str, ...]) -> Float
     read = _read_level(Column(target, "category", classes))
     errors = []
     for line, cell in zip(table.lines, cells, strict=True):
-        message = "the target is missing; leave the row out"
-        found = CellError("missing_value", message) if cell in MISSING else read(cell)
+        found = _no_label(cell) if cell in MISSING else read(cell)
         if isinstance(found, CellError):
             errors.append(replace(found, row=line, column=target))
     if errors:
         raise at_lines(errors)
     numbers = {label: float(number) for number, label in enumerate(classes)}
     return np.array([numbers[cell] for cell in cells])
+
+
+def _no_label(cell: str) -> CellError:
+    why = f': "{cell}" stands for no value' if cell else ""
+    other = " or call the class something else" if cell else ""
+    return CellError("missing_value", f"the target is missing{why}; leave the row out{other}")

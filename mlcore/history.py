@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,29 +41,55 @@ class Iteration:
     seconds: float
 
 
+@dataclass(frozen=True, eq=False)
+class Descent:
+    """Where a gradient descent stands between two epochs: all that the rest of it depends on.
+
+    ``point`` (c,) is where the objective was evaluated last, ``theta`` (c,) where the last step
+    led before momentum carried it on, ``t`` is Nesterov's t. ``history`` has one row an epoch;
+    a solver that hands it out goes on writing it, so copy what shall stay as it is.
+    """
+
+    point: FloatArray
+    theta: FloatArray
+    t: float
+    history: Sequence[Iteration]
+
+    @property
+    def epoch(self) -> int:
+        return len(self.history)
+
+
 OnIteration = Callable[[Iteration], None]
+OnEpoch = Callable[[Descent], None]
 
 
 @dataclass(frozen=True, eq=False)
 class Watch:
-    """What to observe while a solver runs: a validation set (X, y), a listener, a clock."""
+    """What to observe while a solver runs: a validation set (X, y), listeners, a clock.
+
+    ``on_epoch`` belongs to gradient descent: it hears after ``on_iteration`` where the descent
+    stands, so that another can go on from there.
+    """
 
     validation: tuple[NDArray[Any], NDArray[Any]] | None = None
     on_iteration: OnIteration | None = None
+    on_epoch: OnEpoch | None = None
     clock: Callable[[], float] = time.perf_counter
 
 
 class Recorder:
-    """Keeps one Iteration per step and passes each on as it happens."""
+    """Keeps one Iteration per step and passes each on as it happens; ``history`` has those before."""
 
-    def __init__(self, rows: Rows, watch: Watch | None) -> None:
+    def __init__(self, rows: Rows, watch: Watch | None, history: Sequence[Iteration] = ()) -> None:
         watch = watch or Watch()
         self.rows = rows
         self.validation = rows.alike(as_rows(*watch.validation)) if watch.validation else None
         self.on_iteration = watch.on_iteration
+        self.on_epoch = watch.on_epoch
         self.clock = watch.clock
-        self.started = watch.clock()
-        self.history: list[Iteration] = []
+        self.started = watch.clock() - (history[-1].seconds if history else 0.0)
+        self.history = list(history)
         if self.validation is not None and self.validation.n_columns != rows.n_columns:
             raise DataError("training and validation rows have different numbers of columns")
         if self.validation is not None and next(self.validation.blocks(), None) is None:
@@ -89,6 +115,11 @@ class Recorder:
         self.history.append(iteration)
         if self.on_iteration:
             self.on_iteration(iteration)
+
+    def tell_where(self, point: FloatArray, theta: FloatArray, t: float) -> None:
+        """Pass on where a descent stands after the epoch recorded last."""
+        if self.on_epoch:
+            self.on_epoch(Descent(point, theta, t, self.history))
 
 
 def loss_and_accuracy(rows: Rows, theta: FloatArray) -> tuple[float, float]:

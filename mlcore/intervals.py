@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mlcore.alive import Alive, nothing
 from mlcore.arrays import EPS, FloatArray
 from mlcore.errors import DataError
 from mlcore.ranking import group_starts
@@ -155,13 +156,14 @@ def bootstrap(
     *,
     weights: ArrayLike | None = None,
     settings: BootstrapSettings | None = None,
+    alive: Alive = nothing,
 ) -> IntervalReport:
     """The percentile interval of a metric (Efron 1979): n rows drawn with replacement, many times.
 
     A resample is a vector of counts that multiply the row weights, so rows are sorted once and
     never copied: O(n) per resample. A resample in which the metric is undefined (no positive
-    drawn) is left out; with fewer than 20 left the ends are None.
-    Raises DataError for an unknown metric or rows that cannot be measured.
+    drawn) is left out; with fewer than 20 left the ends are None. ``alive`` is called now and
+    then and may raise. Raises DataError for an unknown metric or rows that cannot be measured.
 
     >>> report = bootstrap([0, 1] * 30, [0.2, 0.6, 0.7, 0.9] * 15, "accuracy")
     >>> report.value, report.low < 0.75 < report.high
@@ -170,8 +172,11 @@ def bootstrap(
     settings = settings or BootstrapSettings()
     rows = probable(y, p, weights)
     measure = _measure(metric, rows, settings.threshold)
-    found = np.concatenate([measure(counts) for counts in resamples(len(rows.y), settings)])
-    low, high = percentile_ends(found, settings.level)
+    values = []
+    for counts in resamples(len(rows.y), settings):
+        alive()
+        values.append(measure(counts))
+    low, high = percentile_ends(np.concatenate(values), settings.level)
     value = float(measure(np.ones((1, len(rows.y))))[0])
     return IntervalReport(metric, None if math.isnan(value) else value, low, high, "bootstrap")
 

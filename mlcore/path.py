@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from mlcore.alive import Alive, nothing
 from mlcore.arrays import FloatArray
 from mlcore.errors import DataError
 from mlcore.fitted import Fitted, fitted
@@ -86,12 +87,13 @@ def regularisation_path(
     *,
     grid: Sequence[float] | FloatArray | None = None,
     n_lambdas: int = 50,
+    alive: Alive = nothing,
 ) -> PathReport:
     """The optimum and its approximate leave-one-out log loss at every lambda of the grid.
 
     X (n, d) is standardised; y holds 0 and 1, or class numbers 0 .. K - 1 for softmax. ``grid``
-    holds penalties above 0, in any order; without one it is ``lambda_grid``. Raises DataError
-    for a grid and for data that it cannot use.
+    holds penalties above 0, in any order; without one it is ``lambda_grid``. ``alive`` is called
+    before each fit and may raise. Raises DataError for a grid and for data that it cannot use.
 
     >>> X, y = np.array([[-1.0], [-0.5], [0.5], [1.0]]), np.array([0.0, 1.0, 0.0, 1.0])
     >>> report = regularisation_path(X, y, grid=[0.01, 1.0, 0.1])
@@ -104,6 +106,7 @@ def regularisation_path(
     fit: Fitted | None = None
     solved: list[_Solved] = []
     for lambda_ in lambdas.tolist():
+        alive()
         settings = NewtonSettings(lambda_=lambda_, tolerance=_TOLERANCE)
         start = _predicted(solved[-3:], math.log(lambda_))
         report = newton(X, y, weights, settings=settings, start=start)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mlcore.alive import Alive, nothing
 from mlcore.arrays import FloatArray
 from mlcore.errors import DataError
 from mlcore.features import (
@@ -57,8 +58,13 @@ class Prepared:
     holdout: Table
 
 
-def prepare(question: Question, table: Table, *, test_size: float, seed: int) -> Prepared:
-    """Read, split by class and fill. Raises DataError naming line and column of what does not fit."""
+def prepare(
+    question: Question, table: Table, *, test_size: float, seed: int, alive: Alive = nothing
+) -> Prepared:
+    """Read, split by class and fill. Raises DataError naming line and column of what does not fit.
+
+    ``alive`` is called between the steps and may raise.
+    """
     if not isinstance(table, Table):
         raise DataError(f"a {type(table).__name__} is no Table; read a file with read_csv")
     names = feature_names(table, target=question.target, chosen=question.columns)
@@ -69,8 +75,9 @@ def prepare(question: Question, table: Table, *, test_size: float, seed: int) ->
             raise DataError(
                 f'class "{label}" of "{question.target}" has a single row; a split needs 2'
             )
-    kinds = infer_columns(table, names)
-    cells = read_cells(kinds, table)
+    kinds = infer_columns(table, names, alive)
+    cells = read_cells(kinds, table, alive)
+    alive()
     train_rows, validation_rows = stratified_split(y, test_size=test_size, seed=seed)
     schema = learn_fills(kinds, cells, train_rows)
     columns = fill(schema, cells)

@@ -12,7 +12,6 @@ while the accuracy already looks right.
 
 from __future__ import annotations
 
-import math
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -21,9 +20,10 @@ import numpy as np
 
 from mlcore.arrays import FloatArray
 from mlcore.curvature import FAR, unit_diagonal
+from mlcore.descent import begun, check_descent, descend
 from mlcore.errors import DataError, NotConvergedWarning
-from mlcore.history import Iteration, OnIteration, Recorder, Watch
-from mlcore.moments import Moments, moments_of, smoothness, standardised
+from mlcore.history import Descent, Iteration, OnIteration, Recorder, Watch
+from mlcore.moments import Moments, moments_of, standardised
 from mlcore.objective import LARGEST_HESSIAN, Evaluation, Objective
 from mlcore.quasi_newton import End, Limits, minimise
 from mlcore.rows import as_rows
@@ -130,7 +130,7 @@ def gradient_descent(
     weights: Any = None,
     *,
     settings: GradientDescentSettings | None = None,
-    start: FloatArray | None = None,
+    start: FloatArray | Descent | None = None,
     watch: Watch | None = None,
 ) -> SolverReport:
     """Full-batch gradient descent: theta <- theta - lr * gradient, ``epochs`` times.
@@ -139,6 +139,8 @@ def gradient_descent(
     with lr <= 1/L no step increases it, above 2/L it may diverge. Nesterov's momentum evaluates
     at v = theta + (t - 1)/t' (theta - theta_before), t' = (1 + sqrt(1 + 4 t^2)) / 2, and starts
     anew with t = 1 when the step points uphill; the points recorded are those evaluated.
+    Begin at ``start``, else at 0. A ``Descent`` goes on after its last epoch, and ends with the
+    bits of a descent over the same rows and settings that nobody interrupted.
     Raises DataError for data or settings it cannot use and for coefficients that leave the range
     of float64; warns NotConvergedWarning.
 
@@ -149,38 +151,16 @@ def gradient_descent(
     settings = settings or GradientDescentSettings()
     rows = as_rows(X, y, weights)
     objective = Objective(rows, settings.lambda_)
-    _check_start(start, objective)
-    recorder = Recorder(rows, watch)
-    theta = np.zeros(objective.size) if start is None else np.array(start, dtype=np.float64)
+    if isinstance(start, Descent):
+        check_descent(start, objective, settings)
+    else:
+        _check_start(start, objective)
+        start = begun(objective, start)
+    recorder = Recorder(rows, watch, start.history)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        at = _descend(objective, objective.slope(theta), settings, recorder)
+        at = descend(objective, start, settings, recorder)
         decrement = _distance_of(objective, at)
     return _warned(_gd_report(at, decrement, recorder, objective))
-
-
-def _descend(
-    objective: Objective, at: Evaluation, settings: GradientDescentSettings, recorder: Recorder
-) -> Evaluation:
-    lr = 1 / _smoothness(objective) if settings.lr == "auto" else float(settings.lr)
-    theta, t = at.theta, 1.0
-    for epoch in range(1, settings.epochs + 1):
-        new = at.theta - lr * at.gradient
-        if not np.isfinite(new).all():
-            raise _diverged(objective, lr, epoch)
-        point = new
-        if settings.momentum == "nesterov":
-            uphill = float(at.gradient @ (new - theta)) > 0
-            t_next = (1.0 + math.sqrt(1.0 + 4.0 * t * t)) / 2.0
-            point = new if uphill else new + (t - 1.0) / t_next * (new - theta)
-            theta, t = new, 1.0 if uphill else t_next
-        at = objective.slope(point)
-        recorder.record(at, step=lr)
-    return at
-
-
-def _smoothness(objective: Objective) -> float:
-    bound = 2.0 if objective.is_softmax else 4.0
-    return smoothness(moments_of(objective.rows)) / bound + objective.lambda_
 
 
 def _distance_of(objective: Objective, at: Evaluation) -> float:
@@ -280,13 +260,6 @@ def _newton_message(end: End, iterations: int) -> str:
 
 def _distance(decrement: float) -> str:
     return f"the coefficients are still up to {decrement:.3g} standard errors from the optimum"
-
-
-def _diverged(objective: Objective, lr: float, epoch: int) -> DataError:
-    return DataError(
-        f"gradient descent diverged in epoch {epoch} with lr={lr:g}; "
-        f"for these columns a step of at most {1 / _smoothness(objective):.2g} cannot diverge"
-    )
 
 
 def _check_start(start: FloatArray | None, objective: Objective) -> None:

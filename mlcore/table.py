@@ -10,8 +10,16 @@ from dataclasses import dataclass
 
 from mlcore.errors import DataError, did_you_mean
 
-MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "null", "None", "?"})
-"""The cells that mean "no value", once surrounding blanks are gone."""
+MISSING = frozenset(
+    {
+        *("", "?", "NA", "N/A", "n/a", "#N/A", "#NA", "<NA>"),
+        *("NaN", "nan", "NAN", "null", "NULL", "None"),
+    }
+)
+"""The cells that mean "no value", once surrounding blanks are gone: what R, pandas, spreadsheets and databases write.
+
+A word that is a level or class of a model means that.
+"""
 
 
 @dataclass(frozen=True)

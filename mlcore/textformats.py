@@ -11,11 +11,10 @@ import io
 import re
 from collections.abc import Iterable, Iterator
 
+from mlcore.delimiters import declared, delimiter_of
 from mlcore.errors import MOST_LINES, CellError, DataError, at_lines, listed, shown
 from mlcore.table import Table
 
-_DELIMITERS = ",;\t|"
-_SAMPLE = 4096
 _UNDECODABLE = re.compile("[\udc80-\udcff]")
 _ATTRIBUTE = re.compile(
     r"@attribute\s+(?:'([^']+)'|\"([^\"]+)\"|(\S+))\s+(numeric|real|integer|\{.*\})\s*$", re.I
@@ -25,10 +24,10 @@ _ATTRIBUTE = re.compile(
 def parse_csv(data: bytes, *, name: str) -> Table:
     """A table from the bytes of a CSV file whose first line names the columns.
 
-    The delimiter is a comma, semicolon, tab or bar, whichever the text uses; a byte order mark
-    and wholly blank lines are skipped; quoted cells may contain newlines. ``sha256`` is that of
-    the bytes. Raises one DataError naming up to 20 bad lines for bytes that are not UTF-8, NUL
-    bytes and ragged rows, or for a header that does not name every column once.
+    The delimiter is a comma, semicolon, tab or bar, whichever the text uses or a line ``sep=;`` before
+    the header names; a byte order mark and wholly blank lines are skipped; quoted cells may contain
+    newlines. ``sha256`` is that of the bytes. Raises one DataError naming up to 20 bad lines for bytes
+    that are not UTF-8, NUL bytes and ragged rows, or for a header that does not name every column once.
 
     >>> table = parse_csv(b"a;b\\n1;2\\n\\n3;4\\n", name="demo")
     >>> table.header, table.rows, table.lines
@@ -48,26 +47,20 @@ def parse_csv(data: bytes, *, name: str) -> Table:
 
 def _records(text: str) -> Iterator[tuple[int, list[str]]]:
     """Each record with the number of its first line, wholly blank lines left out."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
-    line = 1
+    begin = declared(text)[1]
+    rows = io.StringIO(text, newline="")
+    rows.seek(begin)
+    reader = csv.reader(rows, delimiter=delimiter_of(text), strict=True)
+    before = len(text[:begin].splitlines())
+    line = 1 + before
     try:
         for record in reader:
             if len(record) > 1 or "".join(record).strip():
                 yield line, record
-            line = reader.line_num + 1
+            line = reader.line_num + 1 + before
     except csv.Error as error:
         problem = CellError("bad_line", f"not readable as CSV: {error}", line)
         raise DataError.of([problem], place="line") from error
-
-
-def _delimiter(text: str) -> str:
-    header = text.lstrip("\r\n").partition("\n")[0]
-    try:
-        found = csv.Sniffer().sniff(text[:_SAMPLE], delimiters=_DELIMITERS).delimiter
-    except csv.Error:
-        found = ""
-    # The sniffer also falls for decimal commas; a delimiter must divide the header.
-    return found if found and found in header else max(_DELIMITERS, key=header.count)
 
 
 def _header(record: list[str], line: int) -> tuple[str, ...]:

@@ -8,10 +8,11 @@ judge on the validation rows, which nothing before has seen -> analyse.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
+from mlcore.alive import Alive, nothing
 from mlcore.analysis import AnalysisReport, analyse
 from mlcore.arrays import FloatArray
 from mlcore.assembly import CalibrationMethod, Decision, assemble, learn_decision
@@ -21,6 +22,7 @@ from mlcore.encoding import Encoder
 from mlcore.errors import DataError
 from mlcore.estimators import Estimator, Logistic, Softmax
 from mlcore.evaluation import Report, judge
+from mlcore.history import Descent, OnEpoch
 from mlcore.path import PathReport, regularisation_path
 from mlcore.preparation import Prepared, Question, prepare
 from mlcore.rows import Rows, as_rows
@@ -125,11 +127,19 @@ class TrainingResult:
 
 
 def train(
-    spec: TrainingSpec, table: Table, *, on_iteration: OnIteration | None = None
+    spec: TrainingSpec,
+    table: Table,
+    *,
+    on_iteration: OnIteration | None = None,
+    on_epoch: OnEpoch | None = None,
+    start: Descent | None = None,
+    alive: Alive = nothing,
 ) -> TrainingResult:
     """Train one classifier. The same spec and table give the same bytes.
 
-    Raises DataError for a table or a setting that cannot be trained on; warns
+    Gradient descent tells ``on_epoch`` where it stands, and goes on from ``start`` to the same
+    bytes; other solvers have no use for either. ``alive`` is called between long steps and may
+    raise. Raises DataError for a table or a setting that cannot be trained on; warns
     NotConvergedWarning, and says so in ``report``, when the coefficients are provisional.
 
     >>> from mlcore import synthetic_raisin
@@ -138,11 +148,20 @@ def train(
     (True, 720, 180)
     """
     question = Question(target=spec.target, positive=spec.positive, columns=spec.columns)
-    data = prepare(question, table, test_size=spec.test_size, seed=spec.seed)
+    data = prepare(question, table, test_size=spec.test_size, seed=spec.seed, alive=alive)
     check_classes(spec, data.classes)
     encoder = Encoder.fit(data.schema, data.train.columns)
-    fit = _solve(spec, encoder, data, on_iteration)
-    return conclude(spec, data, fit, dataset_sha256=table.sha256)
+    watch = Watch(None, on_iteration, on_epoch)
+    alive()
+    fit = _solve(spec, encoder, data, watch, _Going(start, alive))
+    return conclude(spec, data, fit, dataset_sha256=table.sha256, alive=alive)
+
+
+class _Going(NamedTuple):
+    """From where a training goes on, and what it calls on its way."""
+
+    start: Descent | None
+    alive: Alive
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,6 +184,7 @@ def conclude(
     *,
     dataset_sha256: str,
     analysed: Prepared | None = None,
+    alive: Alive = nothing,
 ) -> TrainingResult:
     """From coefficients to the result: calibrate and tune on the training rows, judge, analyse.
 
@@ -172,15 +192,19 @@ def conclude(
     """
     looked_at = analysed or data
     weights = class_weights(looked_at.train.y, spec.class_weight)
+    alive()
     classifier = _classifier(spec, data, fit)
+    alive()
+    train, validation = judge(classifier, data.train), judge(classifier, data.validation)
+    analysis = analyse(
+        classifier, looked_at, lambda_=fit.lambda_, weights=weights, path=fit.path, alive=alive
+    )
     return TrainingResult(
         classifier=classifier,
         report=_named(fit.report, fit.encoder),
-        train=judge(classifier, data.train),
-        validation=judge(classifier, data.validation),
-        analysis=analyse(
-            classifier, looked_at, lambda_=fit.lambda_, weights=weights, path=fit.path
-        ),
+        train=train,
+        validation=validation,
+        analysis=analysis,
         holdout=data.holdout,
         spec=_resolved(spec, classifier, fit),
         dataset_sha256=dataset_sha256,
@@ -217,33 +241,43 @@ def check_classes(spec: TrainingSpec, classes: tuple[str, ...]) -> None:
 
 
 def _solve(
-    spec: TrainingSpec, encoder: Encoder, data: Prepared, on_iteration: OnIteration | None
+    spec: TrainingSpec, encoder: Encoder, data: Prepared, watch: Watch, going: _Going
 ) -> Fit:
     Z, y = encoder.transform(data.train.columns), data.train.y
     weights = class_weights(y, spec.class_weight)
-    lambda_, path = choose_penalty(spec, Z, y, weights)
-    watch = Watch((encoder.transform(data.validation.columns), data.validation.y), on_iteration)
-    report = descend(spec, lambda_, as_rows(Z, y, weights), watch)
+    lambda_, path = choose_penalty(spec, Z, y, weights, going.alive)
+    judged = data.validation
+    watch = replace(watch, validation=(encoder.transform(judged.columns), judged.y))
+    report = descend(spec, lambda_, as_rows(Z, y, weights), watch, going.start)
     return Fit(encoder, report, lambda_, weights, path, Z)
 
 
 def choose_penalty(
-    spec: TrainingSpec, Z: FloatArray, y: FloatArray, weights: FloatArray | None
+    spec: TrainingSpec,
+    Z: FloatArray,
+    y: FloatArray,
+    weights: FloatArray | None,
+    alive: Alive = nothing,
 ) -> tuple[float, PathReport | None]:
     """The penalty asked for, or the best of a path over these rows, with that path."""
     if spec.lambda_ != "auto":
         return float(spec.lambda_), None
-    path = regularisation_path(Z, y, weights)
+    path = regularisation_path(Z, y, weights, alive=alive)
     return path.rows[path.best].lambda_, path
 
 
-def descend(spec: TrainingSpec, lambda_: float, rows: Rows, watch: Watch) -> SolverReport:
-    """The coefficients of standardised rows, wherever they lie, by the solver that was asked for."""
+def descend(
+    spec: TrainingSpec, lambda_: float, rows: Rows, watch: Watch, start: Descent | None = None
+) -> SolverReport:
+    """The coefficients of standardised rows, wherever they lie, by the solver that was asked for.
+
+    Gradient descent goes on from ``start``; Newton's method needs a few passes and has no such.
+    """
     if spec.solver == "gd":
         settings = GradientDescentSettings(
             lr=spec.lr, epochs=spec.epochs, lambda_=lambda_, momentum=spec.momentum
         )
-        return gradient_descent(rows, settings=settings, watch=watch)
+        return gradient_descent(rows, settings=settings, watch=watch, start=start)
     return newton(rows, settings=NewtonSettings(lambda_=lambda_), watch=watch)
 
 

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from typing import Any
 
-from endpoints.errors import InvalidData
-from endpoints.models import Experiment, Run
+from endpoints.models import Run
 from endpoints.services import artifacts, forests, tracking
 from endpoints.services.access import Caller
-from endpoints.services.forests import Alive, ForestResult, ForestSpec
+from endpoints.services.forests import ForestResult, ForestSpec
+from endpoints.services.own_process import Clock, tracked
 from endpoints.services.training_jobs import specs
 from endpoints.services.words import LONGEST_CLASS
 from mlcore import run_training as records
+from mlcore.alive import Alive, nothing
 from mlcore.errors import DataError, NotConvergedWarning, shown
-from mlcore.history import OnIteration
+from mlcore.history import Descent, OnEpoch, OnIteration
 from mlcore.table import Table
 from mlcore.training import TrainingResult, TrainingSpec, train
 
-Clock = Callable[[], datetime]
 Spec = TrainingSpec | ForestSpec
 Result = TrainingResult | ForestResult
 
@@ -47,19 +46,9 @@ def run_training(
 ) -> TrainedRun:
     """Train and track. A failure leaves a failed run that says why; bad data raises InvalidData."""
     specs.check_names(experiment=job.experiment, name=job.name)
-    run = _open(job, clock())
-    try:
+    with tracked(experiment=job.experiment, clock=clock, **_facts(job)) as run:
         result = fit(job.spec, job.table, on_iteration=on_iteration)
-        save_files(run, result)
-        tracking.log_metrics(run, records.metrics(result))
-        record(run, result)
-    except DataError as error:
-        tracking.fail(run, message=str(error), now=clock())
-        raise InvalidData(str(error), cells=error.cells) from error
-    except BaseException as error:
-        tracking.fail(run, message=f"{type(error).__name__}: {error}", now=clock())
-        raise
-    tracking.finish(run, now=clock())
+        keep(run, result)
     return TrainedRun(run, result)
 
 
@@ -68,18 +57,24 @@ def fit(
     table: Table,
     *,
     on_iteration: OnIteration | None = None,
-    alive: Alive = forests.nothing,
+    on_epoch: OnEpoch | None = None,
+    start: Descent | None = None,
+    alive: Alive = nothing,
 ) -> Result:
     """Train, and refuse a model that could not be kept. Raises DataError.
 
-    `alive` is called now and then while trees grow, which have no iterations, and may raise.
+    Gradient descent tells `on_epoch` where it stands, and goes on from `start`. `alive` is called now
+    and then in what has no iterations, and may raise.
     """
     if isinstance(spec, ForestSpec):
         return checked(forests.fit(spec, table, alive=alive))
     with warnings.catch_warnings():
         # The run, its version and their pages all carry the verdict; a log line would add nothing.
         warnings.simplefilter("ignore", NotConvergedWarning)
-        return checked(train(spec, table, on_iteration=on_iteration))
+        result = train(
+            spec, table, on_iteration=on_iteration, on_epoch=on_epoch, start=start, alive=alive
+        )
+        return checked(result)
 
 
 def checked(result: Result) -> Result:
@@ -102,6 +97,13 @@ def save_files(run: Run, result: Result) -> None:
     run.dataset_features = len(result.classifier.schema.columns)
 
 
+def keep(run: Run, result: Result) -> None:
+    """Store all of a result at once, beside the row itself."""
+    save_files(run, result)
+    tracking.log_metrics(run, records.metrics(result))
+    record(run, result)
+
+
 def record(run: Run, result: Result) -> None:
     """Store what the run's pages show, beside its metrics and the row itself."""
     tracking.log_params(run, records.params(result))
@@ -109,16 +111,13 @@ def record(run: Run, result: Result) -> None:
     tracking.log_tags(run, {"dataset": run.dataset_name})
 
 
-def _open(job: TrainingJob, now: datetime) -> Run:
-    experiment, _ = Experiment.objects.get_or_create(name=job.experiment)
-    return Run.objects.create(
-        experiment=experiment,
-        name=job.name or specs.default_name(asdict(job.spec)),
-        solver=job.spec.solver,
-        dataset_name=job.table.name,
-        dataset_sha256=job.table.sha256,
-        dataset_rows=len(job.table.rows),
-        synthetic=job.table.synthetic,
-        started_at=now,
-        created_by=job.actor.user,
-    )
+def _facts(job: TrainingJob) -> dict[str, Any]:
+    return {
+        "name": job.name or specs.default_name(asdict(job.spec)),
+        "solver": job.spec.solver,
+        "dataset_name": job.table.name,
+        "dataset_sha256": job.table.sha256,
+        "dataset_rows": len(job.table.rows),
+        "synthetic": job.table.synthetic,
+        "created_by": job.actor.user,
+    }

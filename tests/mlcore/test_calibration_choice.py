@@ -9,6 +9,7 @@ from mlcore.arrays import FloatArray
 from mlcore.calibration import Isotonic, Platt, fit_isotonic, fit_platt
 from mlcore.calibration_choice import chosen_calibration
 from mlcore.loss import sigmoid
+from tests import pace
 from tests.mlcore.reference_scores import reference_and_current
 
 
@@ -83,9 +84,9 @@ def test_two_rows_of_a_class_are_enough_to_try() -> None:
 @pytest.mark.parametrize("n", [9_000, 60_000])
 def test_it_is_right_and_quick_on_many_rows(n: int) -> None:
     y, p = rows(n, slope=2.0)
-    began = time.perf_counter()
+    began = time.process_time()
     found = chosen_calibration(y, p)
-    assert time.perf_counter() - began < 3
+    assert time.process_time() - began < pace.seconds(3.0)
     assert isinstance(found, Isotonic)
     assert len(found.knots) <= 2 * 2001
     at = np.linspace(0.02, 0.98, 97)

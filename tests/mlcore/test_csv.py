@@ -51,6 +51,19 @@ def test_it_reads_every_usual_dialect(data: bytes) -> None:
     assert {len(row) for row in table.rows} == {2}
 
 
+@pytest.mark.parametrize("first", [b"sep=;\n", b'"sep=;"\r\n', b"\xef\xbb\xbfSEP=;\r\n"])
+def test_a_first_line_may_name_the_delimiter(first: bytes) -> None:
+    """Excel writes it, and one that the rows would not tell may stand in it."""
+    table = parse_csv(first + b"a,b;c\n1,5;2\n\n3,5;4\n", name="t.csv")
+    assert table.header == ("a,b", "c")
+    assert table.rows == (("1,5", "2"), ("3,5", "4"))
+    assert table.lines == (3, 5)
+
+
+def test_a_column_may_be_called_sep() -> None:
+    assert parse_csv(b"sep=,b\n1,2\n", name="t").header == ("sep=", "b")
+
+
 def test_it_reads_a_single_column() -> None:
     assert parse_csv(b"a\n1\n\n2\n", name="t").rows == (("1",), ("2",))
 

@@ -41,7 +41,10 @@ def test_it_works() -> None:
     assert columns.imputed == ((), ("Area",), ("Colour",), ())
 
 
-@pytest.mark.parametrize("missing", ["", " ", "NA", "N/A", "NaN", "nan", "null", "None", "?"])
+@pytest.mark.parametrize(
+    "missing",
+    ["", " ", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "null", "NULL", "None", "?"],
+)
 def test_missing_cells_do_not_decide_the_kind(missing: str) -> None:
     grains = column([missing] * 8 + ["1", "2"])
     kinds = infer_columns(grains, ["a"])
@@ -203,6 +206,11 @@ def test_it_names_the_lines_without_a_target() -> None:
     with pytest.raises(DataError) as caught:
         read_target(column(["x", "", "z"]), target="a", classes=("x", "y"))
     assert places_of(caught.value) == [("missing_value", 3, "a"), ("unknown_level", 4, "a")]
+
+
+def test_a_class_that_is_called_like_a_missing_value_is_named() -> None:
+    with pytest.raises(DataError, match=r'missing: "None" stands for no value; .* call the class'):
+        read_target(column(["x", "None", "y"]), target="a", classes=("x", "y"))
 
 
 def test_classes_are_texts_also_where_they_look_like_numbers() -> None:

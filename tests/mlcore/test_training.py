@@ -3,6 +3,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import replace
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -25,6 +26,8 @@ from mlcore import (
     table_rows,
     train,
 )
+from mlcore.bundle import encode
+from mlcore.history import Descent
 from mlcore.loss import sigmoid
 from mlcore.training import class_weights
 from mlcore.validation import leave_one_out_scores
@@ -297,3 +300,38 @@ def test_the_settings_of_three_classes_are_kept_without_what_is_for_two() -> Non
     assert {"threshold", "positive", "calibration", "lr"}.isdisjoint(kept)
     assert kept["solver"] == "newton"
     assert run_training.params(train(SPEC, synthetic_raisin()))["threshold"] == 0.5
+
+
+class Ended(Exception):
+    """Thrown by who waits for a training."""
+
+
+def test_it_calls_between_its_steps_who_may_end_it() -> None:
+    spec, told = replace(SPEC, lambda_="auto"), list[str]()
+    train(
+        spec,
+        synthetic_raisin(),
+        on_iteration=lambda row: told.append("iteration"),
+        alive=lambda: told.append("alive"),
+    )
+    first, last = told.index("iteration"), len(told) - told[::-1].index("iteration")
+    assert told[:first].count("alive") > 50 + 2 * 7  # one for each penalty, two for each column
+    assert told[last:].count("alive") > 7  # one for each column
+    calls = told.count("alive")
+    for number in (1, calls // 2, calls):
+        answers = Mock(side_effect=[None] * (number - 1) + [Ended])
+        with pytest.raises(Ended):
+            train(spec, synthetic_raisin(), alive=answers)
+
+
+def test_gradient_descent_goes_on_to_the_same_bytes() -> None:
+    spec = replace(SPEC, solver="gd", epochs=20, momentum="nesterov")
+    stood: list[Descent] = []
+    with pytest.warns(NotConvergedWarning):
+        whole = train(spec, synthetic_raisin(), on_epoch=stood.append)
+        halfway = replace(stood[10], history=stood[10].history[:11])
+        on = train(spec, synthetic_raisin(), start=halfway)
+    assert encode(on.classifier, on.provenance) == encode(whole.classifier, whole.provenance)
+    assert [replace(row, seconds=0.0) for row in on.history] == [
+        replace(row, seconds=0.0) for row in whole.history
+    ]

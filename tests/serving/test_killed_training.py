@@ -1,10 +1,11 @@
-"""A worker that is killed while it trains: the next one trains the same model, to the last bit."""
+"""Workers that are killed again and again while they train: the model is the same in the end, to the last bit."""
 
 from __future__ import annotations
 
+import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,9 @@ from tests.serving.workers import Workers, shell, wait_until, workers
 
 pytestmark = pytest.mark.process
 
-KILLS = 2  # a third one at the same place would end the run
-COPIES = 5  # of the grains, so that it takes some seconds
-LATEST = 0.6  # seconds after the first iteration, far from the last
+KILLS = int(os.environ.get("KILLS_OF_A_TRAINING", "12"))
+MOST_IN_VAIN = 2  # a third one at the same place would end the run
+COPIES = 2  # of the grains, so that it takes some seconds
 LEASE = 0.3
 SETTINGS = {"RAISIN_LEASE_SECONDS": str(LEASE), "OPENBLAS_NUM_THREADS": "1"}
 SUBMIT = """
@@ -33,11 +34,14 @@ from endpoints.services.training_jobs.submitting import submit
 actor, now = Caller(system="tests"), timezone.now()
 dataset = receive(Path({path!r}), name="grains.csv", actor=actor, now=now)
 asked = {{"target": "Class", "positive": "Besni", "solver": "gd", "epochs": 6_000}}
-spec = specs.read(asked)
-runs = [submit(dataset, spec, name=name, actor=actor, now=now) for name in ("whole", "killed")]
+spec = specs.read(asked | {{"momentum": "nesterov", "lr": 0.001}})
+runs = [submit(dataset, spec, actor=actor, now=now) for _ in range({times})]
 print(json.dumps([run.pk for run in runs]))
 """
-RUN = "SELECT state, message, iterations, worker, artifact_sha256 FROM endpoints_run WHERE id = %s"
+RUN = """
+    SELECT state, message, iterations, worker, attempt, artifact_sha256, CAST(cursor AS TEXT) AS cursor
+    FROM endpoints_run WHERE id = %s
+"""
 POINTS = """
     SELECT key, step, value FROM endpoints_metric
     WHERE run_id = %s AND key <> 'epoch_seconds' ORDER BY key, step
@@ -56,14 +60,14 @@ def forked(site: LiveSite) -> Iterator[Workers]:
         yield forked
 
 
-def submit(site: LiveSite) -> list[str]:
-    """Queue the same training twice."""
+def submit(site: LiveSite, *, times: int = 1) -> list[str]:
+    """Queue the same training so often."""
     table = cast.raisin_rows()
-    path = site.home / "uploads" / "grains"
+    path = site.home / "uploads" / f"grains-{random.random()}"
     path.parent.mkdir(exist_ok=True)
     rows = (table.header, *table.rows * COPIES)
     path.write_text("\n".join(",".join(row) for row in rows) + "\n")
-    return list(shell(site, SUBMIT.format(path=str(path))))
+    return list(shell(site, SUBMIT.format(path=str(path), times=times)))
 
 
 def read(site: LiveSite, run: str) -> dict[str, Any]:
@@ -71,29 +75,58 @@ def read(site: LiveSite, run: str) -> dict[str, Any]:
     return row
 
 
+def has_ended(site: LiveSite, run: str) -> bool:
+    return read(site, run)["state"] not in ("queued", "running")
+
+
 def finish(site: LiveSite, run: str) -> str:
     """Return the checksum of its artefact."""
-    wait_until(lambda: read(site, run)["state"] not in ("queued", "running"))
+    wait_until(lambda: has_ended(site, run))
     done = read(site, run)
     assert done["state"] == "finished", done
     return str(done["artifact_sha256"])
 
 
-def test_it_works(site: LiveSite, forked: Workers) -> None:
-    whole, killed = submit(site)
-    pid = forked.start()
-    wait_until(lambda: bool(read(site, whole)["iterations"]))
-    sha256 = finish(site, whole)
-    chance = random.Random(20_261_121)
-    for _ in range(KILLS):
-        wait_until(lambda: read(site, killed)["state"] == "running")
-        wait_until(lambda: bool(read(site, killed)["iterations"]))
-        time.sleep(chance.uniform(0, LATEST))
-        forked.kill(pid)
-        assert read(site, killed)["state"] == "running"
-        time.sleep(LEASE)
-        before = read(site, killed)["worker"]
+def kill_again_and_again(
+    site: LiveSite, forked: Workers, run: str, times: int, nap: Callable[[], float]
+) -> int:
+    """Kill workers at random moments, but let one get on a little after two that did not.
+
+    Returns how often, less than `times` where the run came to its end between two kills.
+    """
+    for number in range(times):
+        before = read(site, run)
+        if has_ended(site, run):
+            return number
         pid = forked.start()
-        wait_until(lambda: read(site, killed)["worker"] not in ("", before))  # noqa: B023
-    assert finish(site, killed) == sha256
-    assert site.query(POINTS, [killed]) == site.query(POINTS, [whole])
+        others = ("", before["worker"])
+        wait_until(lambda: read(site, run)["worker"] not in others or has_ended(site, run))  # noqa: B023
+        if read(site, run)["attempt"] > MOST_IN_VAIN:
+            cursor = before["cursor"]
+            wait_until(lambda: read(site, run)["cursor"] != cursor or has_ended(site, run))  # noqa: B023
+        time.sleep(nap())
+        forked.kill(pid)
+        time.sleep(LEASE)
+    return times
+
+
+def test_it_works(site: LiveSite, forked: Workers) -> None:
+    [undisturbed] = submit(site)
+    pid = forked.start()
+    wait_until(lambda: bool(read(site, undisturbed)["iterations"]))
+    began = time.monotonic()
+    sha256 = finish(site, undisturbed)
+    longest = 1.5 * (time.monotonic() - began) / KILLS
+    forked.stop(pid)
+
+    chance, kills, killed = random.Random(20_261_121), 0, []
+    while kills < KILLS:
+        killed += submit(site)
+        kills += kill_again_and_again(
+            site, forked, killed[-1], KILLS - kills, lambda: chance.uniform(0, longest)
+        )
+    forked.start()
+    for run in killed:
+        assert finish(site, run) == sha256
+        assert site.query(POINTS, [run]) == site.query(POINTS, [undisturbed])
+    wait_until(lambda: not list((site.home / "checkpoints").iterdir()))

@@ -19,15 +19,15 @@ from endpoints.services.large.pieces import PIECE_BYTES, Layout, divide
 from endpoints.services.large.places import find
 from endpoints.services.large.sampling import Sampled, as_prepared, fewer, joined
 from endpoints.services.large.surveying import Survey, refuse, survey
+from mlcore.alive import Alive
 from mlcore.arrays import FloatArray
 from mlcore.distributed import DistributedRows
 from mlcore.encoding import Encoder
 from mlcore.errors import DataError, NotConvergedWarning
-from mlcore.history import OnIteration, Watch
+from mlcore.history import Descent, OnEpoch, OnIteration, Watch
 from mlcore.moments import moments_of
 from mlcore.preparation import Prepared, Question
 from mlcore.schema import Schema
-from mlcore.solvers import SolverReport
 from mlcore.training import (
     Fit,
     TrainingResult,
@@ -63,10 +63,13 @@ def train(
     *,
     engine: EngineSpec,
     on_iteration: OnIteration | None = None,
+    on_epoch: OnEpoch | None = None,
+    start: Descent | None = None,
 ) -> TrainingResult:
     """Train one classifier. The same spec, files and piece size give the same bytes, on any engine.
 
-    Raises DataError, by file, line and column, for what cannot be trained on.
+    Gradient descent tells ``on_epoch`` where it stands, and goes on from ``start``. Raises
+    DataError, by file, line and column, for what cannot be trained on.
     """
     sources = find(data.files)
     if data.name and len(sources) == 1:
@@ -74,7 +77,8 @@ def train(
     with started(engine) as at:
         layout = divide(sources, map_=at.map, piece_bytes=data.piece_bytes)
         named = replace(data, name=name_of(data), sha256=data.sha256 or layout.sha256)
-        return _Training(spec, layout, named, at).run(on_iteration)
+        watch = Watch(None, on_iteration, on_epoch)
+        return _Training(spec, layout, named, at, engine.alive).run(watch, start)
 
 
 def name_of(data: DataSource) -> str:
@@ -89,11 +93,12 @@ class _Training:
     """The steps of one training; each looks at every piece once, where the engine keeps it."""
 
     def __init__(
-        self, spec: TrainingSpec, layout: Layout, data: DataSource, engine: Engine
+        self, spec: TrainingSpec, layout: Layout, data: DataSource, engine: Engine, alive: Alive
     ) -> None:
         self.spec, self.layout, self.data, self.engine = spec, layout, data, engine
+        self.alive = alive
 
-    def run(self, on_iteration: OnIteration | None) -> TrainingResult:
+    def run(self, watch: Watch, start: Descent | None) -> TrainingResult:
         question = Question(
             target=self.spec.target, positive=self.spec.positive, columns=self.spec.columns
         )
@@ -103,13 +108,15 @@ class _Training:
         sampled = self._sampled(surveyed, facts)
         prepared = as_prepared(sampled, self.data.name)
         encoder, parts = self._standardised(parts, facts, prepared, sampled)
-        fit = self._solved(parts, facts, prepared, encoder, on_iteration)
+        rows = self._rows(parts, facts, prepared.schema)
+        fit = self._solved(rows, prepared, encoder, watch, start)
         result = conclude(
             self.spec,
             prepared,
             fit,
             dataset_sha256=self.data.sha256,
             analysed=fewer(prepared, MOST_ANALYSED),
+            alive=self.alive,
         )
         return _told(result, facts)
 
@@ -176,29 +183,22 @@ class _Training:
 
     def _solved(
         self,
-        parts: Sequence[object],
-        facts: Sequence[PartFacts],
+        rows: DistributedRows,
         prepared: Prepared,
         encoder: Encoder,
-        on_iteration: OnIteration | None,
+        watch: Watch,
+        start: Descent | None,
     ) -> Fit:
-        rows = self._rows(parts, facts, prepared.schema)
         Z, y = encoder.transform(prepared.train.columns), prepared.train.y  # noqa: N806
         weights = class_weights(y, self.spec.class_weight)
-        lambda_, path = choose_penalty(self.spec, Z, y, weights)
+        lambda_, path = choose_penalty(self.spec, Z, y, weights, self.alive)
         judged = prepared.validation
-        watch = Watch((encoder.transform(judged.columns), judged.y), on_iteration)
-        report = _descended(self.spec, lambda_, rows, watch)
+        watch = replace(watch, validation=(encoder.transform(judged.columns), judged.y))
+        with warnings.catch_warnings():
+            # The report carries the verdict, and with it the run and its pages.
+            warnings.simplefilter("ignore", NotConvergedWarning)
+            report = descend(self.spec, lambda_, rows, watch, start)
         return Fit(encoder, report, lambda_, weights, path, Z)
-
-
-def _descended(
-    spec: TrainingSpec, lambda_: float, rows: DistributedRows, watch: Watch
-) -> SolverReport:
-    with warnings.catch_warnings():
-        # The report carries the verdict, and with it the run and its pages.
-        warnings.simplefilter("ignore", NotConvergedWarning)
-        return descend(spec, lambda_, rows, watch)
 
 
 def _fills(schema: Schema) -> FloatArray:

@@ -10,7 +10,8 @@ from endpoints.services.access import Caller
 from endpoints.services.training_jobs import submitting
 
 
-def again(run: Run, *, actor: Caller, now: datetime) -> Run:
+def again(run: Run, *, actor: Caller, now: datetime, submission: str = "") -> Run:
+    """Queue it; `submission` names the form or request: sent twice, it queues one."""
     if run.dataset is None or not run.spec:
         raise InvalidTransition(
             f"Run {run.short_id} was not trained from a stored dataset; upload its file to train again."
@@ -22,4 +23,5 @@ def again(run: Run, *, actor: Caller, now: datetime) -> Run:
         name=run.name,
         actor=actor,
         now=now,
+        submission=submission,
     )

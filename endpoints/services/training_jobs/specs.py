@@ -5,12 +5,13 @@ The server reads with it, so what trains is loaded only where a spec is made.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from endpoints.errors import InvalidRequest
+from endpoints.errors import InvalidData, InvalidRequest
+from endpoints.services.datasets.columns import is_feature
 from endpoints.services.training_jobs.settings import (
     ALL,
     LOGISTIC,
@@ -35,6 +36,10 @@ BY_NAME: Mapping[str, Setting] = {
 }
 """The settings by what they are called in requests, and in the parameters of a run."""
 LONGEST_TEXT, MOST_COLUMNS = 10_000, 5_000
+NO_FEATURE = (
+    "No column looks like a feature: they hold one value, free text or identifiers. Name in columns what is "
+    "to be learnt from."
+)
 NO_TREES = "{} is trained by scikit-learn, which is not installed here: pip install scikit-learn."
 
 
@@ -65,6 +70,22 @@ def from_dict(spec: Mapping[str, Any]) -> Spec:
     return kind(**facts)
 
 
+def with_columns(spec: Mapping[str, Any], profile: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the spec with the columns that a dataset's profile calls features, where it names none.
+
+    It names none still where they are all columns but the target. Raises InvalidData where no column is one.
+    """
+    if spec.get("columns"):
+        return dict(spec)
+    others = [column for column in profile if column["name"] != spec["target"]]
+    names = [str(column["name"]) for column in others if is_feature(column)]
+    if not names:
+        raise InvalidData(
+            NO_FEATURE, cells=[CellError("wrong_value", NO_FEATURE, column="columns")]
+        )
+    return dict(spec) | {"columns": names if len(names) < len(others) else None}
+
+
 def to_dict(spec: Spec) -> dict[str, Any]:
     """Return the spec as a run keeps it."""
     facts = asdict(spec)
@@ -79,6 +100,11 @@ def default_name(spec: Mapping[str, Any]) -> str:
         return solver if depth is None else f"{solver}, depth {depth}"
     penalty = spec["lambda_"]
     return f"{solver}, lambda {penalty if isinstance(penalty, str) else format(penalty, 'g')}"
+
+
+def in_one_line(text: str) -> str:
+    """Take a name as people see it: what looks the same is the same experiment."""
+    return " ".join(text.split())
 
 
 def check_names(*, experiment: str, name: str) -> None:
@@ -99,7 +125,7 @@ def refuse_untrainable(solver: str) -> None:
 def _question(fields: Mapping[str, Any], problems: list[CellError]) -> dict[str, Any]:
     found: dict[str, Any] = {"target": "", "positive": None, "columns": None}
     for name in ("target", "positive"):
-        value = fields.get(name)
+        value = _as_text(fields.get(name)) if name == "positive" else fields.get(name)
         if _is_text(value):
             found[name] = value
         elif value is not None:
@@ -122,6 +148,13 @@ def _columns(value: Any, problems: list[CellError]) -> list[str] | None:
         problems.append(_wrong("columns", "one name at least, and each once", value))
         return None
     return names
+
+
+def _as_text(value: Any) -> Any:
+    """A class that is a number may be said as one: JSON writes 1 and 1.0 for the same."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    return str(int(value)) if value % 1 == 0 else repr(value)
 
 
 def _is_text(value: Any) -> bool:

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from endpoints.errors import InvalidData, InvalidRequest
 from endpoints.models import Dataset, Experiment, Run
 from endpoints.models.dataset import DatasetState
 from endpoints.models.run import RunState
-from endpoints.services import access, leases
+from endpoints.services import access, leases, submissions
 from endpoints.services.access import Caller, Need
 from endpoints.services.training_jobs import specs
 from mlcore.errors import CellError, did_you_mean, listed
@@ -21,7 +21,7 @@ from mlcore.features import MOST_CLASSES
 DEFAULT_EXPERIMENT = "default"
 
 
-def submit(
+def submit(  # noqa: PLR0913  what a form has
     dataset: Dataset,
     spec: Mapping[str, Any],
     *,
@@ -29,35 +29,50 @@ def submit(
     name: str = "",
     actor: Caller,
     now: datetime,
+    submission: str = "",
 ) -> Run:
     """Queue a training of the dataset and return its run; `spec` is what `specs.read` gives.
 
-    The dataset need not be read yet. Raises InvalidRequest with the field in `column`, or InvalidData for a
-    dataset that cannot be read.
+    `submission` names the form or request: sent twice, it queues one run. The dataset need not be read yet.
+    Raises InvalidRequest with the field in `column`, or InvalidData for a dataset that cannot be read.
     """
     access.require(actor, Need.TRAIN)
+    experiment, name = specs.in_one_line(experiment), specs.in_one_line(name)
     specs.check_names(experiment=experiment, name=name)
     specs.refuse_untrainable(spec["solver"])
     refuse_unfit(spec, dataset)
-    with transaction.atomic():
-        group, _ = Experiment.objects.get_or_create(name=experiment or DEFAULT_EXPERIMENT)
-        run = Run.objects.create(
-            experiment=group,
-            name=name or specs.default_name(spec),
-            state=RunState.QUEUED,
-            solver=spec["solver"],
-            dataset=dataset,
-            dataset_name=dataset.name,
-            dataset_sha256=dataset.sha256,
-            dataset_rows=dataset.rows or 0,
-            synthetic=dataset.synthetic,
-            spec=dict(spec),
-            started_at=now,
-            created_by=actor.person,
-        )
-        leases.queue(run, now)
-    run.refresh_from_db()
-    return run
+    experiment = experiment or DEFAULT_EXPERIMENT
+    run = Run(
+        pk=submissions.key_of(submission, actor, dataset.pk, spec, experiment, name),
+        name=name or specs.default_name(spec),
+        state=RunState.QUEUED,
+        solver=spec["solver"],
+        dataset=dataset,
+        dataset_name=dataset.name,
+        dataset_sha256=dataset.sha256,
+        dataset_rows=dataset.rows or 0,
+        synthetic=dataset.synthetic,
+        spec=dict(spec),
+        started_at=now,
+        created_by=actor.person,
+    )
+    _queue(run, experiment, now)
+    return Run.objects.get(pk=run.pk)
+
+
+def _queue(run: Run, experiment: str, now: datetime) -> None:
+    """Store the run and ring for it, unless it was asked for before, or just now."""
+    known = Run.objects.filter(pk=run.pk)
+    if known.exists():
+        return
+    try:
+        with transaction.atomic():
+            run.experiment, _ = Experiment.objects.get_or_create(name=experiment)
+            run.save(force_insert=True)
+            leases.queue(run, now)
+    except IntegrityError:
+        if not known.exists():
+            raise
 
 
 def refuse_unfit(spec: Mapping[str, Any], dataset: Dataset) -> None:
@@ -77,6 +92,7 @@ def refuse_unfit(spec: Mapping[str, Any], dataset: Dataset) -> None:
     found = [problem for problem in problems if problem is not None]
     if found:
         raise InvalidRequest(found[0].message, cells=found)
+    specs.with_columns(spec, dataset.columns)
 
 
 def _no_column(field: str, name: str, columns: Mapping[str, Any]) -> CellError | None:

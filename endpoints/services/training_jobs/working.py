@@ -1,7 +1,7 @@
 """A worker's way through a training: read the dataset, train, tell how far it is, keep the result.
 
-For workers alone, since it loads what trains. A training that was interrupted begins anew; it gives the same
-coefficients.
+For workers alone, since it loads what trains. A gradient descent that was interrupted goes on from its
+checkpoint, other trainings begin anew; all give the same coefficients.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import islice
 
 from django.conf import settings
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 
 from endpoints.errors import InvalidData
 from endpoints.models import Dataset, Run
@@ -21,13 +21,13 @@ from endpoints.services.forests import ForestSpec
 from endpoints.services.large import settings as engine_settings
 from endpoints.services.large import training as large
 from endpoints.services.large.training import DataSource
-from endpoints.services.leases import Lease, LeaseLost
+from endpoints.services.leases import Lease, LeaseLost, Stopped
 from endpoints.services.throttle import Every
 from endpoints.services.training import Result
-from endpoints.services.training_jobs import specs
+from endpoints.services.training_jobs import checkpoint_files, checkpoints, specs
 from mlcore import run_training as records
 from mlcore.errors import CellError
-from mlcore.history import Iteration
+from mlcore.history import Descent, Iteration
 
 SECONDS_BETWEEN = 0.5
 POINTS_AT_ONCE = 8
@@ -35,14 +35,29 @@ POINTS_AT_ONCE = 8
 POINTS_OF_A_LOT = 5_000
 
 
+ANOTHER_GOES_ON = (LeaseLost, Stopped, OperationalError, InterfaceError)
+
+
 def train(run: Run, lease: Lease) -> None:
     """Bring a run from its dataset to a model that can be registered."""
+    checkpoint_files.sweep()
+    try:
+        _train(run, lease)
+    except ANOTHER_GOES_ON:
+        raise
+    except Exception:
+        checkpoint_files.forget(run)
+        raise
+    checkpoint_files.forget(run)
+
+
+def _train(run: Run, lease: Lease) -> None:
     dataset = run.dataset
     if dataset is None:
         raise InvalidData("The run has no dataset to train on.")
-    _begin(run, lease)
+    if not run.cursor:
+        lease.save(started_at=lease.clock())
     _read(dataset, lease)
-    lease.save(dataset_rows=dataset.rows or 0)
     result = _result(run, dataset, lease)
     lease.check()
     training.save_files(run, result)
@@ -62,11 +77,14 @@ def _keep(run: Run, result: Result, lease: Lease) -> None:
             raise LeaseLost
 
 
-def _begin(run: Run, lease: Lease) -> None:
+def _begin(run: Run, lease: Lease, start: Descent | None) -> None:
     """Nobody but who has the run may forget what an earlier worker told of it."""
     with transaction.atomic():
-        lease.save(started_at=lease.clock(), iterations=None)
-        tracking.clear(run)
+        lease.save(iterations=start.epoch if start else None)
+        if start:
+            run.metrics.filter(step__gt=start.epoch).delete()
+        else:
+            tracking.clear(run)
 
 
 def _read(dataset: Dataset, lease: Lease) -> None:
@@ -85,10 +103,19 @@ def _read(dataset: Dataset, lease: Lease) -> None:
 
 
 def _result(run: Run, dataset: Dataset, lease: Lease) -> Result:
-    spec, live = specs.from_dict(run.spec), Live(run, lease)
-    if tables.fits_into_memory(dataset):
+    lease.save(dataset_rows=dataset.rows or 0)
+    spec = specs.from_dict(specs.with_columns(run.spec, dataset.columns))
+    live = Live(run, lease)
+    in_memory = tables.fits_into_memory(dataset)
+    checkpoint = checkpoints.of(run, dataset, in_memory=in_memory, told=Safe(run, lease))
+    start = checkpoint.read()
+    _begin(run, lease, start)
+    if in_memory:
         table = tables.table(dataset)
-        return training.fit(spec, table, on_iteration=live, alive=lease.alive)
+        lease.check()
+        return training.fit(
+            spec, table, on_iteration=live, on_epoch=checkpoint, start=start, alive=lease.alive
+        )
     if isinstance(spec, ForestSpec):
         raise InvalidData(
             f"{dataset.name} has more than the {settings.RAISIN_IN_MEMORY_BYTES:,} bytes that trees are "
@@ -96,7 +123,20 @@ def _result(run: Run, dataset: Dataset, lease: Lease) -> Result:
         )
     data = DataSource(files=[folders.source(dataset)], name=dataset.name, sha256=dataset.sha256)
     engine = engine_settings.chosen(alive=lease.alive)
-    return training.checked(large.train(spec, data, engine=engine, on_iteration=live))
+    return training.checked(
+        large.train(spec, data, engine=engine, on_iteration=live, on_epoch=checkpoint, start=start)
+    )
+
+
+class Safe:
+    """Notes the epochs from which another worker could go on; only what is further than ever before counts."""
+
+    def __init__(self, run: Run, lease: Lease) -> None:
+        self._run, self._lease = run, lease
+
+    def __call__(self, epoch: int) -> None:
+        if epoch > self._run.cursor.get("epoch", 0):
+            self._lease.save(cursor={"epoch": epoch})
 
 
 class Live:

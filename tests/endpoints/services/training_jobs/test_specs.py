@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from endpoints.errors import InvalidRequest
+from endpoints.errors import InvalidData, InvalidRequest
 from endpoints.services.forests import ForestSpec
 from endpoints.services.training_jobs import settings, specs
 from endpoints.services.words import SOLVER_NAMES
@@ -101,6 +101,55 @@ def test_what_a_run_keeps_is_what_was_read() -> None:
     assert specs.to_dict(specs.from_dict(read)) == read
 
 
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [
+        (1, "1"),
+        (1.0, "1"),
+        (0, "0"),
+        (-2.5, "-2.5"),
+        ("1.0", "1.0"),
+        ("Besni", "Besni"),
+        (None, None),
+    ],
+)
+def test_a_class_that_is_a_number_may_be_said_as_one(said: Any, read: str | None) -> None:
+    assert specs.read({"target": "y", "positive": said})["positive"] == read
+
+
+PROFILE: list[dict[str, Any]] = [
+    {"name": "id", "kind": "number", "feature": False},
+    {"name": "Area", "kind": "number", "feature": True},
+    {"name": "note", "kind": "text"},
+    {"name": "colour", "kind": "category"},
+    {"name": "y", "kind": "category", "feature": True},
+]
+
+
+def with_columns(profile: list[dict[str, Any]], **asked: Any) -> Any:
+    spec = specs.read({"target": "y"} | asked)
+    return specs.with_columns(spec, profile)["columns"]
+
+
+def test_the_profile_decides_where_no_columns_are_named() -> None:
+    assert with_columns(PROFILE) == ["Area", "colour"]
+    assert with_columns(PROFILE, target="Area") == ["colour", "y"]
+
+
+def test_whoever_names_columns_gets_them() -> None:
+    assert with_columns(PROFILE, columns=["note", "id"]) == ["note", "id"]
+
+
+def test_all_columns_need_no_names() -> None:
+    assert with_columns([PROFILE[1], PROFILE[3], PROFILE[4]]) is None
+
+
+def test_it_refuses_a_profile_without_features() -> None:
+    with pytest.raises(InvalidData, match="No column looks like a feature") as found:
+        with_columns([PROFILE[0], PROFILE[2], PROFILE[4]])
+    assert found.value.cells[0].column == "columns"
+
+
 def test_it_names_every_field_that_is_wrong() -> None:
     found = refused(solver="gd", lr="fast", epochs=0, momentum="some", test_size=1, threshold="x")
     assert found == {
@@ -130,6 +179,16 @@ def test_it_names_every_field_that_is_wrong() -> None:
         ({"columns": ["a", "a"]}, "columns is one name at least, and each once"),
         ({"columns": ["a\0"]}, "columns is a list of at most 5,000 names"),
         ({"target": 7}, "target is a text, not 7."),
+        ({"target": ["y"]}, "target is a text, not ['y']."),
+        ({"positive": ["a"]}, "positive is a text, not ['a']."),
+        ({"positive": True}, "positive is a text, not True."),
+        ({"solver": ["gd"]}, "solver is one of newton, gd"),
+        ({"algorithm": {"a": 1}}, "algorithm is one of"),
+        ({"columns": {"a": 1}}, "columns is a list of at most 5,000 names"),
+        ({"columns": [["a"]]}, "columns is a list of at most 5,000 names"),
+        ({"threshold": {}}, "threshold is accuracy"),
+        ({"class_weight": ["balanced"]}, "class_weight is one of"),
+        ({"epochs": [5], "solver": "gd"}, "epochs is a whole number"),
         ({"positive": "a\0"}, "positive is a text, not 'a\\x00'."),
         ({"seed": True}, "seed is a whole number from 0 to 4,294,967,295, not True."),
         ({"seed": 1.5}, "seed is a whole number"),
@@ -167,7 +226,8 @@ def test_whatever_is_said_is_a_spec_or_refused(asked: dict[str, Any]) -> None:
         }
         return
     try:
-        assert specs.to_dict(specs.from_dict(read)) == read
+        kept = specs.to_dict(specs.from_dict(read))
+        assert {name: kept[name] for name in read} == read  # it has settings of other solvers too
     except DataError as error:
         pytest.fail(f"{read} was read, and cannot be trained: {error}")
 

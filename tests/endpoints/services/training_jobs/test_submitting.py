@@ -120,6 +120,29 @@ def test_it_refuses_a_name_that_is_too_long(ready: Dataset) -> None:
         submit(ready, name="x" * 121)
 
 
+@pytest.mark.parametrize(
+    ("experiment", "kept"), [("   ", "default"), (" by\nhand ", "by hand"), ("by hand", "by hand")]
+)
+def test_names_are_in_one_line(ready: Dataset, experiment: str, kept: str) -> None:
+    run = submitting.submit(
+        ready,
+        specs.read({"target": "Class"}),
+        experiment=experiment,
+        name="a\tb\n",
+        actor=cast.SYSTEM,
+        now=cast.THEN,
+    )
+    assert (run.experiment.name, run.name) == (kept, "a b")
+
+
+def test_it_refuses_a_table_without_features(ready: Dataset) -> None:
+    Dataset.objects.update(columns=COLUMNS[1:])
+    ready.refresh_from_db()
+    with pytest.raises(InvalidData, match="No column looks like a feature"):
+        submit(ready)
+    assert submit(ready, columns=["Batch"]).spec["columns"] == ["Batch"]
+
+
 def test_it_refuses_who_may_not_train(ready: Dataset, eve: User) -> None:
     with pytest.raises(NotAllowed):
         submit(ready, actor=Caller(user=eve))

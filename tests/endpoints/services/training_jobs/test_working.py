@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from django.conf import settings
 
+import mlcore.analysis
+import mlcore.training
 from endpoints.errors import InvalidData
 from endpoints.models import Dataset, Run
 from endpoints.services import artifacts, leases, lifecycle, working
@@ -106,6 +108,22 @@ def test_it_waits_for_the_worker_who_reads_the_dataset(
     assert trained(queued(dataset)).state == "finished"
 
 
+def test_identifiers_and_constants_are_left_out(tmp_path: Path) -> None:
+    header, *rows = raisins().splitlines()
+    lines = [f"id,{header},lot", *(f"{i},{row},A" for i, row in enumerate(rows))]
+    run = trained(queued(stored(tmp_path, "\n".join(lines), "raisins.csv")))
+    assert run.state == "finished"
+    assert run.params.get(key="columns").value == ", ".join(header.split(",")[:-1])
+
+
+def test_columns_that_are_named_are_taken(tmp_path: Path) -> None:
+    header, *rows = raisins().splitlines()
+    lines = [f"id,{header}", *(f"{i},{row}" for i, row in enumerate(rows))]
+    dataset = stored(tmp_path, "\n".join(lines), "raisins.csv")
+    run = trained(queued(dataset, columns=["id", "Area"]))
+    assert run.params.get(key="columns").value == "id, Area"
+
+
 def test_trees_are_trained_too(dataset: Dataset) -> None:
     run = trained(queued(dataset, algorithm="decision_tree", max_depth=3))
     assert (run.state, run.solver) == ("finished", "decision_tree")
@@ -138,7 +156,9 @@ def test_between_two_looks_some_points_are_enough(dataset: Dataset) -> None:
 def test_passes_over_many_pieces_keep_no_iteration_from_being_told(
     dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def train(*_: Any, engine: EngineSpec, on_iteration: Callable[[Iteration], None]) -> None:
+    def train(
+        *_: Any, engine: EngineSpec, on_iteration: Callable[[Iteration], None], **__: Any
+    ) -> None:
         on_iteration(iteration(1))
         sleep(0.03)
         engine.alive()
@@ -165,6 +185,23 @@ def test_a_cancelled_one_ends_within_an_iteration(
     assert max(run.metrics.values_list("step", flat=True)) <= 5
 
 
+def test_a_cancelled_one_is_not_looked_at_from_every_side(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That may take longer than the training."""
+    run, judge, reached = queued(dataset), mlcore.training.judge, list[str]()
+
+    def cancelling(*given: Any) -> Any:
+        leases.cancel(run, now=cast.THEN)
+        return judge(*given)
+
+    monkeypatch.setattr(leases, "SECONDS_BETWEEN_CHECKS", 0.0)
+    monkeypatch.setattr(mlcore.training, "judge", cancelling)
+    monkeypatch.setattr(mlcore.analysis, "_worst_rows", lambda *_: reached.append("the last"))
+    assert trained(run).state == "cancelled"
+    assert reached == []
+
+
 def test_a_worker_that_is_to_end_gives_it_back(
     dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,7 +212,7 @@ def test_a_worker_that_is_to_end_gives_it_back(
     assert (run.state, run.worker, run.attempt) == ("queued", "", 0)
 
 
-def test_begun_anew_it_forgets_what_it_told(
+def test_given_back_it_goes_on_to_the_same_end(
     dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worker = Worker()
