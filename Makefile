@@ -28,7 +28,7 @@ test:  ## Every test: on SQLite, and on PostgreSQL where a server answers.
 # One process each, JOBS at once, the longest first: while one waits for a browser, a server or the clock,
 # the others compute. Threads of linear algebra in each would only wait for one another.
 JOBS ?= 3
-TESTS := $(addprefix test-,postgres browser servers endpoints stories mlcore dashboard document)
+TESTS := $(addprefix test-,postgres browser endpoints servers killed mlcore dashboard document stories)
 .PHONY: tests $(TESTS)
 tests: $(TESTS)
 $(TESTS) browser: export OPENBLAS_NUM_THREADS := 1
@@ -60,8 +60,13 @@ test-servers: setup-clients
 
 test-postgres:
 	@if $(BIN)/python -m tests.postgres "$(POSTGRES_URL)"; then export DATABASE_URL="$(POSTGRES_URL)"; \
-	  $(BIN)/python -m pytest $(PLAIN) tests/endpoints tests/dashboard $(ONE_DATABASE) && \
-	  $(BIN)/python -m pytest $(PLAIN) tests/raisin_site tests/serving/test_killed.py tests/serving/test_killed_worker.py tests/serving/test_killed_training.py $(ONE_DATABASE); \
+	  $(BIN)/python -m pytest $(PLAIN) tests/endpoints tests/dashboard $(ONE_DATABASE); \
+	else $(NO_POSTGRES); fi
+
+# On PostgreSQL too: the site, and processes that are killed in the middle of their work.
+test-killed:
+	@if $(BIN)/python -m tests.postgres "$(POSTGRES_URL)"; then export DATABASE_URL="$(POSTGRES_URL)"; \
+	  $(BIN)/python -m pytest $(PLAIN) tests/raisin_site $(wildcard tests/serving/test_killed*.py) $(ONE_DATABASE); \
 	else $(NO_POSTGRES); fi
 
 test-stories:

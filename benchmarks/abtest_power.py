@@ -62,6 +62,7 @@ def simulate(tests: int, whole: int) -> None:
     from benchmarks.abtest_simulation import World
 
     worlds = [World(*facts) for facts in WORLDS]  # type: ignore[arg-type]
+    compared = abtest_whole_path.compare(worlds, repeats=whole, seed=SEED)  # soon, should they differ
     with threadpool_limits(1), ProcessPoolExecutor(mp_context=get_context("fork")) as pool:
         found = {
             world.name: presented(
@@ -69,7 +70,6 @@ def simulate(tests: int, whole: int) -> None:
             )
             for number, world in enumerate(worlds)
         }
-        compared = abtest_whole_path.compare(worlds, repeats=whole, seed=SEED)
     print(json.dumps({"worlds": found, "whole_path": compared}))
 
 

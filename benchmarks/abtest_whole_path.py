@@ -20,7 +20,7 @@ from tests.endpoints.services.abtests import counted, trial
 
 HORIZON = 200
 TOLERANCE = 1e-9
-OWN = ("phase", "labels_per_day", "days_left", "p95_ms", "version")
+OWN = ("phase", "started_at", "labels_per_day", "days_left", "p95_ms", "version")
 """What depends on the clock or on the numbers of the versions."""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -82,11 +81,12 @@ def raisin_rows() -> Table:
 
 @dataclass(frozen=True)
 class Kept:
-    """The rows of a finished run, to be stored again; its files stay in the home folder."""
+    """The rows and the files of a finished run, to be stored again."""
 
     run: Run
     details: Details
     analysis: dict[str, Any]
+    files: dict[str, bytes]
 
 
 _kept: dict[TrainingSpec, Kept] = {}
@@ -111,7 +111,9 @@ def again(kept: Kept, *, name: str = "", experiment: str = "raisin", by: User | 
     run.experiment, _ = Experiment.objects.get_or_create(name=experiment)
     run.created_by = by
     run.artifact_path = f"runs/{run.pk}/model"
-    shutil.copytree(folder_of(kept.run), folder_of(run))
+    (folder_of(run) / "model").mkdir(parents=True)
+    for place, content in kept.files.items():
+        (folder_of(run) / place).write_bytes(content)
     run.save(force_insert=True)
     kept.details.store(run)
     return run
@@ -125,7 +127,10 @@ def keep(job: TrainingJob) -> Kept:
     """Train, and take the rows of the run away again."""
     run = run_training(job, clock=lambda: THEN).run
     run.refresh_from_db()
-    kept = Kept(copy(run), Details.of(run), run.analysis.report)
+    folder = folder_of(run)
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    files = {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+    kept = Kept(copy(run), Details.of(run), run.analysis.report, files)
     run.delete()
     return kept
 

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 from django.contrib.auth.models import User
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from rest_framework.test import APIClient
 
 from endpoints.models import Endpoint
+from endpoints.services.snapshots import snapshots
 from tests import cast
 from tests.live import demo_as_made, demo_site, own_demo  # noqa: F401  fixtures
+
+# How long an example takes says nothing of an answer: a machine may be slow, or busy.
+hypothesis_settings.register_profile(
+    "raisin", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("raisin")
 
 
 @pytest.fixture
@@ -51,3 +63,13 @@ def raisin(db: None) -> Endpoint:
 def api() -> APIClient:
     """A program without a key; `api.credentials(HTTP_AUTHORIZATION=...)` gives it one."""
     return APIClient()
+
+
+@pytest.fixture
+def remembered(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[None]:
+    """What answers is read once, as in a second of production: for tests that ask often and change nothing."""
+    settings.RAISIN_REFRESH_SECONDS = 3_600.0
+    monkeypatch.setattr(snapshots, "_served", {})
+    snapshots.expire()
+    yield
+    snapshots.expire()

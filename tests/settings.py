@@ -27,6 +27,9 @@ if DATABASES["default"]["ENGINE"] == "endpoints.sqlite":  # noqa: F405
     DATABASES["default"]["TEST"] = {"NAME": str(Path(HOME, "test.sqlite3"))}  # noqa: F405
     # Named as a worker that is started on this database names it.
     DATABASES["default"]["LOG"] |= {"NAME": str(Path(HOME, "test-log.sqlite3")), "WRITABLE": True}  # noqa: F405
+else:
+    # Several processes of tests may share a server.
+    DATABASES["default"]["TEST"] = {"NAME": f"test_raisin_{os.getpid()}"}  # noqa: F405
 
 # A test's own transaction holds what is logged and takes it back; nothing is remembered beyond it.
 RAISIN_LOG_GROUPED = False
