@@ -146,6 +146,18 @@ class RerunForm(forms.Form):
         field.choices = [(version.number, described(version)) for version in versions]
 
 
+class EarlierForm(forms.Form):
+    """Which file that is kept, and by which version. Without a number, the one in production."""
+
+    job = forms.CharField(label="File", error_messages={"required": "Choose a file."})
+    version = forms.TypedChoiceField(label="Version", required=False, coerce=int, empty_value=None)
+
+    def __init__(self, *args: Any, versions: Sequence[AlgorithmVersion], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field: Any = self.fields["version"]
+        field.choices = version_choices(versions)
+
+
 def version_choices(versions: Sequence[AlgorithmVersion]) -> list[tuple[Any, str]]:
     """The version in production is chosen without its number: it may be another one tomorrow."""
     live = [version for version in versions if version.status == "production"]

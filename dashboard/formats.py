@@ -165,10 +165,13 @@ def filesize(value: float) -> str:
 
 @with_words
 def plain(value: float) -> str:
-    """Six significant digits and at most six decimals: what a chart's data table shows."""
+    """Six significant digits and at most six decimals: what a chart's data table shows.
+
+    A number whose six decimals would tell less than three digits of it is written as a power of ten.
+    """
     text = f"{value:.6g}"
     if "e" not in text and len(text.partition(".")[2]) > 6:
-        text = f"{value:.3e}"
+        text = f"{round(value, 6):g}" if abs(value) >= 0.001 else f"{value:.3e}"
     return text.replace("-", MINUS)
 
 

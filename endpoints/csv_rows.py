@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Literal, NamedTuple, get_args
@@ -68,11 +68,17 @@ def read_csv(
 
 
 def read_labelled_csv(
-    body: bytes, schema: Schema, *, target: str, most_rows: int, header: Header = "guess"
+    body: bytes,
+    schema: Schema,
+    *,
+    target: str,
+    most_rows: int,
+    classes: Collection[str] = (),
+    header: Header = "guess",
 ) -> Labelled:
     """Return the rows as `read_csv` does; a column with the target's name holds their true labels.
 
-    What does not fit is told by its line.
+    What does not fit is told by its line. A label that is one of the `classes` is never a missing one.
     """
     names, rows, lines = _table(body, schema, most_rows, header)
     if not rows:
@@ -85,7 +91,7 @@ def read_labelled_csv(
         raise by_line(error, lines) from error
     place = names.index(target)
     texts = (row[place].strip() for row in rows)
-    labels = [None if text in MISSING else text for text in texts]
+    labels = [None if text in MISSING and text not in classes else text for text in texts]
     features = [row[:place] + row[place + 1 :] for row in rows]
     names = names[:place] + names[place + 1 :]
     _refuse_foreign(names, schema)

@@ -75,7 +75,11 @@ def _read(body: bytes, served: Served, version: int | None) -> GivenTable:
     classifier = chosen.classifier
     try:
         found = read_labelled_csv(
-            body, classifier.schema, target=classifier.target, most_rows=settings.RAISIN_MAX_ROWS
+            body,
+            classifier.schema,
+            target=classifier.target,
+            most_rows=settings.RAISIN_MAX_ROWS,
+            classes=classifier.classes,
         )
     except SchemaError as error:
         raise error_detail.reduced(error, served.endpoint) from error

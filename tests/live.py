@@ -30,7 +30,7 @@ from psycopg.rows import dict_row
 from tests.postgres import fresh_database
 
 ROOT = Path(__file__).resolve().parent.parent
-START_TIMEOUT = 60.0
+START_TIMEOUT = 120.0
 # The first grain of the data set.
 ROW: dict[str, float] = {
     "Area": 87524,
@@ -138,7 +138,7 @@ class LiveSite:
 
 def send(request: urllib.request.Request) -> tuple[int, dict[str, Any]]:
     try:
-        with urllib.request.urlopen(request, timeout=20) as response:
+        with urllib.request.urlopen(request, timeout=60) as response:
             return response.status, json.load(response)
     except urllib.error.HTTPError as error:
         return error.code, json.load(error)

@@ -131,6 +131,8 @@ PAGES = (
     Line("dashboard:stop_test", "POST", APPROVERS, {"conclusion": "a_wins", **REASON}),
     Line("dashboard:batches", "GET", TRIERS | {NEIGHBOUR}),
     Line("dashboard:batches", "POST", TRIERS | {NEIGHBOUR}, {"endpoint": "raisin"}),
+    Line("dashboard:earlier_batches", "GET", TRIERS | {NEIGHBOUR}),
+    Line("dashboard:earlier_batches", "POST", TRIERS | {NEIGHBOUR}, {"endpoint": "raisin"}),
     Line("dashboard:batch_template", "GET", TRIERS),
     Line("dashboard:batch", "GET", group(ADMIN), absent=NOT_THEIRS),
     Line("dashboard:batch", "POST", group(ADMIN), {"log_rows": "on"}, absent=NOT_THEIRS),

@@ -1,14 +1,14 @@
-"""What waits for somebody: endpoints that do not answer as they should, alerts, tests, and promotion requests."""
+"""What waits for somebody: endpoints that do not answer as they should, alerts, tests, requests, failed work."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
-from django.utils import timezone
-
-from dashboard.presenters import abtest_words, alerts
+from dashboard.presenters import abtest_words, alerts, failures
 from dashboard.presenters.alerts import AlertRow
+from dashboard.presenters.failures import Failure
 from endpoints.models import ABTest, AlgorithmVersion, Endpoint, PromotionRequest
 from endpoints.services import access
 from endpoints.services.abtests import analysis
@@ -49,20 +49,28 @@ class Attention:
     tests: list[DecidableTest]
     requests: list[PromotionRequest]
     has_more: bool
+    failures: list[Failure]
+    has_more_failures: bool
+
+    def __bool__(self) -> bool:
+        return any((self.troubles, self.alerts, self.tests, self.requests, self.failures))
 
 
-def needed(caller: Caller) -> Attention:
-    """Return what waits for this person at any endpoint."""
+def needed(caller: Caller, *, now: datetime) -> Attention:
+    """Return what waits for this person, at any endpoint and of what they started."""
     troubles, requests = _troubles(caller), _requests(caller)
     firing = list(handling.needing_attention(caller)[: SHOWN + 1])
+    failed = failures.recent(caller, now=now, most=SHOWN + 1)
     return Attention(
-        alerts=alerts.rows(firing[:SHOWN], now=timezone.now()),
+        alerts=alerts.rows(firing[:SHOWN], now=now),
         has_more_alerts=len(firing) > SHOWN,
-        tests=_tests(caller)[:SHOWN],
+        tests=_tests(caller, now)[:SHOWN],
         troubles=troubles[:SHOWN],
         has_more_troubles=len(troubles) > SHOWN,
         requests=requests[:SHOWN],
         has_more=len(requests) > SHOWN,
+        failures=failed[:SHOWN],
+        has_more_failures=len(failed) > SHOWN,
     )
 
 
@@ -101,11 +109,11 @@ def _troubles(caller: Caller) -> list[Trouble]:
     return [trouble for trouble in told if trouble.endpoint.slug in known]
 
 
-def _tests(caller: Caller) -> list[DecidableTest]:
+def _tests(caller: Caller, now: datetime) -> list[DecidableTest]:
     """Return the running tests that are decided, over, broken or not to be trusted."""
     running = ABTest.objects.running().filter(endpoint__in=access.visible_endpoints(caller))
     tests = running.select_related("endpoint", "control", "challenger").order_by("started_at", "pk")
-    reports = [analysis.analyse(test, timezone.now()) for test in tests[:MOST_TESTS]]
+    reports = [analysis.analyse(test, now) for test in tests[:MOST_TESTS]]
     return [
         DecidableTest(report.test, abtest_words.banner(report).title)
         for report in reports

@@ -12,10 +12,10 @@ from django.utils.safestring import SafeString
 
 from dashboard import formats
 from dashboard.drawings import svg
+from endpoints.services.datasets.columns import is_feature
 
 Profile = Mapping[str, Any]
 KINDS = {"number": "Number", "category": "Category", "text": "Text", "constant": "Constant"}
-USABLE = ("number", "category")
 MOST_CLASSES = 50
 SHOWN_LEVELS, SHOWN_LETTERS = 3, 24
 WIDTH, HEIGHT, WIDEST = 96, 24, 20
@@ -39,8 +39,8 @@ class ColumnRow:
 
     @property
     def is_usable(self) -> bool:
-        """Whether a model can read it."""
-        return self.profile["kind"] in USABLE
+        """Whether it is learnt from where nobody chooses."""
+        return is_feature(self.profile)
 
     @property
     def can_be_target(self) -> bool:

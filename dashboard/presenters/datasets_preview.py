@@ -10,6 +10,7 @@ from pathlib import Path
 from endpoints.models import Dataset
 from endpoints.models.dataset import FileFormat
 from endpoints.services.datasets import folders
+from mlcore.delimiters import declared
 
 HEAD_BYTES = 64 * 1024
 MOST_ROWS, MOST_COLUMNS = 5, 30
@@ -30,7 +31,9 @@ def preview(dataset: Dataset) -> Preview:
         return Preview()
     names = [str(column["name"]) for column in dataset.columns]
     delimiter = dataset.reading.get("delimiter") or ","
-    return _shown(names, _rows(_head(folders.source(dataset)), delimiter)[1:])
+    head = _head(folders.source(dataset))
+    before = 2 if declared(head)[0] else 1
+    return _shown(names, _rows(head, delimiter)[before : before + MOST_ROWS])
 
 
 def _head(path: Path) -> str:
@@ -53,7 +56,7 @@ def _rows(head: str, delimiter: str) -> list[tuple[int, tuple[str, ...]]]:
             if cells:
                 found.append((line, tuple(cells)))
             line = reader.line_num + 1
-            if len(found) > MOST_ROWS:
+            if len(found) > MOST_ROWS + 1:
                 break
     except csv.Error:
         return found

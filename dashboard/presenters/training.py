@@ -61,6 +61,15 @@ def progress_of(run: Run, now: datetime) -> Progress | None:
     return _under_way(run, step, now)
 
 
+def step_of(run: Run) -> str:
+    """Return the last epoch or iteration of a run under way in two or three words; "" before the first."""
+    if not run.iterations:
+        return ""
+    most = _most(run)
+    of = f" of {count(most)}" if most else ""
+    return f"{'epoch' if most else 'iteration'} {count(run.iterations)}{of}"
+
+
 def curve_of(run: Run) -> LineChart | None:
     """Return what there is of the loss curve of a run that ended before its time."""
     step = _last_step(run)
@@ -103,7 +112,7 @@ def _waiting(run: Run, now: datetime) -> tuple[str, str]:
 
 def _beginning(run: Run) -> tuple[str, str]:
     if run.cancel_requested_at:
-        return "Being cancelled.", "The worker ends within a moment."
+        return "Being cancelled.", "The worker ends at its next step."
     if run.dataset_id is None:
         return (
             "Training, in a process of its own.",
@@ -121,7 +130,7 @@ def _last_step(run: Run) -> int | None:
 
 
 def _under_way(run: Run, step: int, now: datetime) -> Progress:
-    most = run.spec.get("epochs") if run.spec.get("solver") == "gd" else None
+    most = _most(run)
     points = _losses(run, step)
     word = "epoch" if most else "iteration"
     of = f" of {count(most)}" if most else ""
@@ -137,6 +146,12 @@ def _under_way(run: Run, step: int, now: datetime) -> Progress:
         left=_left(run, step, most, now),
         chart=_chart(run, points),
     )
+
+
+def _most(run: Run) -> int | None:
+    """Gradient descent alone has an end that is known before."""
+    spec: Mapping[str, Any] = run.spec or {}
+    return spec.get("epochs") if spec.get("solver") == "gd" else None
 
 
 def _losses(run: Run, last: int) -> dict[str, curves.Series]:

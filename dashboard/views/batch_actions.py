@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST
 
 from dashboard.batch_forms import RerunForm
 from dashboard.presenters import batches as presenter
+from dashboard.submissions import submission_of
 from dashboard.views.batch_job import show, versions_of
 from dashboard.views.shell import caller_of, page
 from endpoints.models import BatchJob
@@ -27,7 +28,7 @@ def cancel_batch(request: HttpRequest, batch_id: str) -> HttpResponse:
     if request.method != "POST":
         return _ask(request, "cancel", job)
     cancelling.cancel(job, actor=caller_of(request), now=timezone.now())
-    messages.success(request, "It is cancelled: a worker that is at it stops within a second.")
+    messages.success(request, "It is cancelled: a worker that is at it stops at its next step.")
     return redirect("dashboard:batch", job.pk)
 
 
@@ -54,7 +55,13 @@ def rerun_batch(request: HttpRequest, batch_id: str) -> HttpResponse:
         return show(request, job, rerun=form, status=422)
     number = form.cleaned_data["version"]
     version = next(version for version in versions if version.number == number)
-    again = rerunning.rerun(job, version=version, actor=caller_of(request), now=timezone.now())
+    again = rerunning.rerun(
+        job,
+        version=version,
+        actor=caller_of(request),
+        now=timezone.now(),
+        submission=submission_of(request),
+    )
     messages.success(request, f"{version.label} has the same file now.")
     return redirect("dashboard:batch", again.pk)
 

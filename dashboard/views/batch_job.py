@@ -88,6 +88,9 @@ def _start(request: HttpRequest, job: BatchJob) -> HttpResponse:
             now=timezone.now(),
         )
     except REFUSALS as error:
+        job.refresh_from_db()
+        if job.state not in presenter.ASKS:  # the button was pressed twice, and this is the second
+            return redirect("dashboard:batch", job.pk)
         return show(request, job, form=form, problem=error.message, status=error.status)
     return redirect("dashboard:batch", job.pk)
 

@@ -23,6 +23,7 @@ from dashboard.batch_forms import UploadForm
 from dashboard.formats import filesize
 from dashboard.presenters import batches as presenter
 from dashboard.presenters.batch_check import named
+from dashboard.submissions import submission_of
 from dashboard.views.shell import caller_of, page
 from endpoints.errors import (
     Conflict,
@@ -103,6 +104,7 @@ def _receive(request: HttpRequest, endpoints: list[Endpoint]) -> HttpResponse:
             options=receiving.Options(),
             actor=caller_of(request),
             now=timezone.now(),
+            submission=submission_of(request),
         )
     except ABOUT_THE_FILE as error:
         return _refuse(request, choice, form, error, error.status)

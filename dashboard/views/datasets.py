@@ -43,13 +43,15 @@ def dataset(request: HttpRequest, dataset_id: str) -> HttpResponse:
     found = visible.dataset(caller, dataset_id)
     if request.htmx:  # type: ignore[attr-defined]
         return _live(request, found)
-    rows = column_rows(found.columns, found.rows)
+    shows_rows = visible.shows_rows(caller, found)
+    rows = column_rows(visible.columns(caller, found), found.rows)
     listing: Any = Paginator(rows, COLUMNS_A_PAGE).get_page(request.GET.get("page"))
     context = {
         "dataset": found,
         "is_being_read": found.state in BEING_READ,
         "page": listing,
-        "preview": preview(found),
+        "shows_rows": shows_rows,
+        "preview": preview(found) if shows_rows else None,
         "usable": sum(row.is_usable for row in rows),
         "problems": problems_of(found),
         "runs": runs_of(request, found),

@@ -41,10 +41,11 @@ def home(request: HttpRequest) -> HttpResponse:
         return render(request, "dashboard/no_role.html")
     endpoints = overview.with_last_request(access.visible_endpoints(caller))
     listing: Any = Paginator(endpoints, PAGE_SIZE).get_page(request.GET.get("page"))
+    now = timezone.now()
     context = {
         "page": listing,
-        "rows": endpoint_rows(list(listing), now=timezone.now()),
-        "attention": attention.needed(caller),
+        "rows": endpoint_rows(list(listing), now=now),
+        "attention": attention.needed(caller, now=now),
         "steps": checklist.first_steps(caller),
     }
     return render(request, "dashboard/home.html", context)

@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
+from django_htmx.http import reswap, retarget
 
 from dashboard.forms import RegisterForm
 from dashboard.presenters import analysis, comparison, curves, evaluation, model, training
@@ -38,15 +39,24 @@ class RunRow:
     spark: list[float]
     versions: list[AlgorithmVersion]
 
+    @property
+    def step(self) -> str:
+        """How far one under way is; "" of others."""
+        return training.step_of(self.run) if is_under_way(self.run) else ""
+
 
 @page
 def runs(request: HttpRequest) -> HttpResponse:
+    """While runs of the page are under way, htmx asks for their rows."""
+    if request.htmx and request.GET.get("part") == "rows":  # type: ignore[attr-defined]
+        return _rows(request)
     filtered = filter_runs(request)
     listing: Any = Paginator(filtered.qs, PAGE_SIZE).get_page(request.GET.get("page"))
     context = {
         "filter": filtered,
         "page": listing,
         "rows": run_rows(list(listing), access.visible_versions(caller_of(request))),
+        "under_way": [run for run in listing if is_under_way(run)],
         "is_filtered": any(request.GET.get(name) for name in filtered.form.fields),
         "shows_archived": "archived" in request.GET,
         "synthetic": any(run.synthetic for run in listing),
@@ -146,6 +156,21 @@ def _live(request: HttpRequest, found: Run, progress: training.Progress | None) 
         return HttpResponse(headers={"HX-Refresh": "true"})
     context = {"run": found, "progress": progress}
     return render(request, "dashboard/runs/_progress.html", context)
+
+
+def _rows(request: HttpRequest) -> HttpResponse:
+    """The rows of the runs that were under way; once all have ended, nothing asks any more."""
+    caller, asked = caller_of(request), request.GET.getlist("run")[:PAGE_SIZE]
+    listed = list(access.visible_runs(caller).select_related("created_by").filter(pk__in=asked))
+    under_way = [run for run in listed if is_under_way(run)]
+    rows = run_rows(listed, access.visible_versions(caller))
+    context = {"rows": rows, "under_way": under_way, "is_part": True}
+    response = render(request, "dashboard/runs/_under_way.html", context)
+    return response if under_way else reswap(retarget(response, "#runs-live"), "outerHTML")
+
+
+def is_under_way(run: Run) -> bool:
+    return run.state in training.ON_ITS_WAY
 
 
 def find_run(caller: Caller, run_id: str) -> Run:

@@ -22,6 +22,7 @@ from django.views.decorators.http import require_POST
 from dashboard import spooling
 from dashboard.dataset_forms import DatasetForm
 from dashboard.presenters.datasets import column_rows
+from dashboard.submissions import submission_of
 from dashboard.training_forms import STALE, TrainingForm, answers_kept, answers_like
 from dashboard.views.runs import find_run
 from dashboard.views.shell import caller_of, page
@@ -87,7 +88,9 @@ def cancel(request: HttpRequest, run_id: str) -> HttpResponse:
 @page
 def again(request: HttpRequest, run_id: str) -> HttpResponse:
     run = _run_to_change(request, run_id)
-    repeated = repeating.again(run, actor=caller_of(request), now=timezone.now())
+    repeated = repeating.again(
+        run, actor=caller_of(request), now=timezone.now(), submission=submission_of(request)
+    )
     messages.success(request, "The same training once more, as a run of its own.")
     return redirect("dashboard:run", repeated.pk)
 
@@ -126,6 +129,7 @@ def _submit(request: HttpRequest, form: TrainingForm, dataset: Dataset) -> HttpR
             name=form.cleaned_data["name"],
             actor=caller_of(request),
             now=timezone.now(),
+            submission=submission_of(request),
         )
     except DomainError as error:
         problem = form.refuse(error)

@@ -42,6 +42,7 @@ class JsonView(APIView):
         if method in self.operations:  # any other is about to be refused as such
             known = self.operations[method].parameters
             query.refuse_unknown(request.query_params, known, what="query parameter")
+            query.refuse_repeated(request.query_params)
 
     def finalize_response(
         self, request: Request, response: HttpResponse, *args: Any, **kwargs: Any

@@ -18,7 +18,7 @@ from endpoints.api.base import JsonListView, JsonView
 from endpoints.api.batch_files import CSV, RESULTS
 from endpoints.api.batch_serializers import BatchSerializer, detail_json
 from endpoints.api.file_bodies import FileView, received_file
-from endpoints.api.operations import PAGED, Operation, Operations
+from endpoints.api.operations import IDEMPOTENT, PAGED, Operation, Operations
 from endpoints.api.permissions import EndpointDecides
 from endpoints.errors import InvalidRequest
 from endpoints.models import AlgorithmVersion, BatchJob
@@ -74,6 +74,7 @@ class SendBatch(_BatchView, FileView):
             "`start` takes a mapping.",
             needs=NEEDS,
             parameters=(*fields.READERS, "name", waiting.WAIT),
+            headers=(IDEMPOTENT,),
             body="NewBatch",
             answers={200: "BatchDetail", 202: "BatchDetail"},
             errors=(404, 413, 415, 429, 503),
@@ -83,6 +84,7 @@ class SendBatch(_BatchView, FileView):
     def post(self, request: Request) -> Response:
         address = _address(request)
         self._admit(address)
+        submission = self.submission()
         with received_file(request, fields=tuple(fields.READERS)) as file:
             given = fields.read_texts(address, file.fields)
             served = self._served(given.get("endpoint"), is_counted="endpoint" in address)
@@ -94,6 +96,7 @@ class SendBatch(_BatchView, FileView):
                 options=_options(given),
                 actor=self.caller,
                 now=timezone.now(),
+                submission=submission,
             )
         return self.answer(job)
 
@@ -222,6 +225,7 @@ class RerunBatch(_BatchView):
             about=f"The answer is the new job; without a version the one in production scores. {WAITS}",
             needs=NEEDS,
             parameters=(waiting.WAIT,),
+            headers=(IDEMPOTENT,),
             body=fields.WHICH,
             answers={200: "BatchDetail", 202: "BatchDetail"},
             errors=(409, 429, 503),
@@ -234,7 +238,13 @@ class RerunBatch(_BatchView):
         given = self.fields(fields.WHICH)
         served = serving.admitted(job.endpoint.slug, caller=self.caller)
         version = self.choose(served, given)
-        again = rerunning.rerun(job, version=version, actor=self.caller, now=timezone.now())
+        again = rerunning.rerun(
+            job,
+            version=version,
+            actor=self.caller,
+            now=timezone.now(),
+            submission=self.submission(),
+        )
         return self.answer(again)
 
 

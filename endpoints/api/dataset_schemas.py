@@ -61,6 +61,7 @@ COLUMN = record(
     histogram=listed(COUNT),
     examples=listed(TEXT),
     warning=TEXT,
+    feature=FLAG | {"description": "Whether a training learns from it where no columns are named."},
 )
 
 
@@ -72,8 +73,8 @@ SPEC: dict[str, Schema] = {
     "target": TEXT | {"minLength": 1, "description": "The column to predict."},
     "positive": TEXT | {"description": "The class that counts as 1; of two."},
     "columns": {
-        "description": "The feature columns; all but the target if nothing is said. In a form with commas "
-        "between them.",
+        "description": "The feature columns; if nothing is said, those whose `feature` is true. In a form "
+        "with commas between them.",
         "anyOf": [listed(TEXT), TEXT],
     },
     "algorithm": {"type": "string", "enum": list(SOLVERS_OF)},

@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from endpoints.models import Dataset
+from endpoints.services.datasets import visible
 
 
 class DatasetSerializer(serializers.ModelSerializer[Dataset]):
@@ -36,6 +37,7 @@ class DatasetSerializer(serializers.ModelSerializer[Dataset]):
 
 class DatasetDetailSerializer(DatasetSerializer):
     notes = serializers.SerializerMethodField()
+    columns = serializers.SerializerMethodField()
 
     class Meta(DatasetSerializer.Meta):
         fields = (*DatasetSerializer.Meta.fields, "columns", "notes", "problems")
@@ -44,3 +46,6 @@ class DatasetDetailSerializer(DatasetSerializer):
         """What had to be done to read the file, such as guessing its encoding."""
         notes: Any = dataset.reading.get("notes", [])
         return list(notes)
+
+    def get_columns(self, dataset: Dataset) -> list[dict[str, Any]]:
+        return visible.columns(self.context["caller"], dataset)

@@ -17,7 +17,7 @@ from endpoints.errors import InvalidRequest
 from endpoints.models import Dataset
 from endpoints.models.dataset import DatasetState
 from endpoints.services import access
-from endpoints.services.access import Need
+from endpoints.services.access import Caller, Need
 from endpoints.services.datasets import archiving, receiving, visible
 
 READ = (DatasetState.READY, DatasetState.FAILED)
@@ -74,7 +74,7 @@ class DatasetList(FileView, JsonListView):
                 now=timezone.now(),
             )
         is_read = waiting.until(dataset, READ, seconds=seconds)
-        document = written(dataset, request)
+        document = written(dataset, request, self.caller)
         headers = {"Location": document["url"]}
         return Response(document, status=200 if is_read else 202, headers=headers)
 
@@ -93,7 +93,7 @@ class DatasetDetail(JsonView):
     def get(self, request: Request, dataset_id: str) -> Response:
         found = visible.dataset(self.caller, dataset_id)
         waiting.until(found, READ, seconds=waiting.seconds_of(request))
-        return Response(written(found, request))
+        return Response(written(found, request, self.caller))
 
 
 class ArchiveDataset(JsonView):
@@ -111,7 +111,7 @@ class ArchiveDataset(JsonView):
         found = visible.dataset(self.caller, dataset_id)
         self.fields(())
         archiving.archive(found, actor=self.caller, now=timezone.now())
-        return Response(written(found, request))
+        return Response(written(found, request, self.caller))
 
 
 def name_of(file: ReceivedFile, in_address: str) -> str:
@@ -122,5 +122,6 @@ def name_of(file: ReceivedFile, in_address: str) -> str:
     return in_address or in_form or file.name or UNNAMED
 
 
-def written(dataset: Dataset, request: Request) -> dict[str, object]:
-    return DatasetDetailSerializer(dataset, context={"request": request}).data
+def written(dataset: Dataset, request: Request, caller: Caller) -> dict[str, object]:
+    context = {"request": request, "caller": caller}
+    return DatasetDetailSerializer(dataset, context=context).data

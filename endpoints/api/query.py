@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 from itertools import islice
 
+from django.http import QueryDict
+
 from endpoints.errors import InvalidRequest
 from endpoints.models import Status
 from mlcore.errors import CellError, cut, did_you_mean, listed, shown
@@ -31,6 +33,15 @@ def refuse_unknown(given: Iterable[str], known: Iterable[str], *, what: str) -> 
     ]
     if cells:
         raise InvalidRequest(cells[0].message, cells=cells)
+
+
+def refuse_repeated(given: QueryDict) -> None:
+    """Refuse a parameter that is said more than once: one of the two would be ignored."""
+    for name, values in given.lists():
+        if len(values) > 1:
+            message = f"{cut(name)} is in the query more than once."
+            cell = CellError(code="invalid_parameter", message=message, column=cut(name))
+            raise InvalidRequest(message, cells=[cell])
 
 
 def flag(text: str, *, name: str) -> bool:

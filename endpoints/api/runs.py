@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from endpoints.api import query, run_requests, serializers, waiting
 from endpoints.api.base import JsonListView, JsonView
 from endpoints.api.file_bodies import FileView, ReceivedFile, received_file
-from endpoints.api.operations import PAGED, Operation, Operations
+from endpoints.api.operations import IDEMPOTENT, PAGED, Operation, Operations
 from endpoints.api.run_requests import RunRequest
 from endpoints.errors import NotFound
 from endpoints.filters import RunFilter
@@ -41,6 +41,7 @@ class RunList(FileView, JsonListView):
             about=f"JSON names a dataset; a form brings the file and the same settings beside it. {WAITS}",
             needs=Need.TRAIN,
             parameters=(waiting.WAIT,),
+            headers=(IDEMPOTENT,),
             body="NewRun",
             answers={200: "RunDetail", 202: "RunDetail"},
             errors=(404, 413, 415, 422, 503),
@@ -54,6 +55,7 @@ class RunList(FileView, JsonListView):
     def post(self, request: Request) -> Response:
         access.require(self.caller, Need.TRAIN)
         waiting.seconds_of(request)
+        submission = self.submission()
         with received_file(request, fields=run_requests.BESIDE_A_FILE) as file:
             asked = run_requests.read(file)
             dataset = self._dataset(asked, file)
@@ -64,6 +66,7 @@ class RunList(FileView, JsonListView):
             name=asked.name,
             actor=self.caller,
             now=timezone.now(),
+            submission=submission,
         )
         return under_way(run, request, self.caller)
 
@@ -123,6 +126,7 @@ class TrainAgain(JsonView):
             about=f"The same dataset and settings, as a run of its own. {WAITS}",
             needs=Need.TRAIN,
             parameters=(waiting.WAIT,),
+            headers=(IDEMPOTENT,),
             body=(),
             answers={200: "RunDetail", 202: "RunDetail"},
             errors=(409,),
@@ -132,7 +136,7 @@ class TrainAgain(JsonView):
     def post(self, request: Request, run_id: str) -> Response:
         run = find(run_id, self.caller)
         self.fields(())
-        new = again.again(run, actor=self.caller, now=timezone.now())
+        new = again.again(run, actor=self.caller, now=timezone.now(), submission=self.submission())
         return under_way(new, request, self.caller)
 
 

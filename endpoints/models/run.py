@@ -45,7 +45,7 @@ class RunQuerySet(JobQuerySet["Run"]):
 
 
 class Run(Job):
-    """A worker trains what is queued; a command trains in its own process, and has no lease."""
+    """A worker trains what is queued; a command trains in its own process, and nobody can do so in its place."""
 
     WORK = MappingProxyType({RunState.QUEUED.value: RunState.RUNNING.value})
     TASKS = MappingProxyType({RunState.QUEUED.value: "train_run"})
@@ -95,6 +95,11 @@ class Run(Job):
     @property
     def short_id(self) -> str:
         return self.id[:8]
+
+    @property
+    def can_begin_anew(self) -> bool:
+        """What a command trains on is nowhere but in its process."""
+        return self.dataset_id is not None
 
     @property
     def has_model(self) -> bool:

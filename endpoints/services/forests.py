@@ -6,13 +6,13 @@ scikit-learn is an extra. It is imported when a forest is trained and never to s
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from importlib import import_module
 from typing import Any, get_args
 
 import numpy as np
 
+from mlcore.alive import Alive, nothing
 from mlcore.analysis import AnalysisReport, analyse
 from mlcore.arrays import FloatArray
 from mlcore.assembly import CalibrationMethod, Decision, assemble, learn_decision
@@ -47,11 +47,6 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 }
 _FOLDS = 5
 TREES_AT_ONCE = 5
-Alive = Callable[[], object]
-
-
-def nothing() -> None:
-    """Nobody wishes to know, or to end it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +95,7 @@ def fit(spec: ForestSpec, table: Table, *, alive: Alive = nothing) -> ForestResu
     """
     _check(spec)
     question = Question(target=spec.target, positive=spec.positive, columns=spec.columns)
-    data = prepare(question, table, test_size=spec.test_size, seed=spec.seed)
+    data = prepare(question, table, test_size=spec.test_size, seed=spec.seed, alive=alive)
     _check_binary_settings(spec, data)
     _check_range(data)
     encoder = _unscaled(data.schema)
@@ -119,7 +114,7 @@ def fit(spec: ForestSpec, table: Table, *, alive: Alive = nothing) -> ForestResu
         solver=_about(spec, trees),
         versions=running_versions() | {"scikit-learn": import_module("sklearn").__version__},
     )
-    analysis = analyse(classifier, data)
+    analysis = analyse(classifier, data, alive=alive)
     return ForestResult(classifier, train, validation, data.holdout, used, provenance, analysis)
 
 

@@ -18,19 +18,21 @@ from time import monotonic
 from typing import Any, TypeVar, cast
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection
+from django.db import connection
 from django.db.models import F
 
 from endpoints.models import BatchJob, Dataset, Run
 from endpoints.models.job import Job, JobQuerySet
-from endpoints.services import doorbell
+from endpoints.services import away, doorbell
 
 KINDS: tuple[type[Job], ...] = (Dataset, BatchJob, Run)
 MOST_ATTEMPTS = 3
 """Workers that may die one after another at the same place of a job."""
 GAVE_UP = "{} workers died at it one after another: it may need more memory than they have."
+ENDED_BEFORE = "Its process ended before it did."
 
 SECONDS_BETWEEN_CHECKS = 0.5
+SECONDS_BETWEEN_TRIES = 1.0
 
 Clock = Callable[[], datetime]
 _Job = TypeVar("_Job", bound=Job)
@@ -108,12 +110,18 @@ class Lease:
         return True
 
     def give_back(self) -> None:
-        """Let another worker go on from the cursor; this attempt does not count."""
+        """Let another worker go on from the cursor; this attempt does not count.
+
+        Nor does it where the job was taken away meanwhile, and waits for the next worker.
+        """
         waiting = _waiting_state(self.job)
         facts = {"state": waiting, "worker": "", "attempt": F("attempt") - 1}
         if self._mine().update(heartbeat_at=self.clock(), **facts):
             self.job.refresh_from_db()
             doorbell.ring(self.job)
+            return
+        unclaimed = _same(self.job).filter(state=waiting, worker="", attempt=self.job.attempt)
+        unclaimed.filter(attempt__gt=0).update(attempt=F("attempt") - 1)
 
     def beat(self) -> None:
         self._mine().update(heartbeat_at=self.clock())
@@ -143,21 +151,46 @@ def claim(job: _Job, *, worker: str, now: datetime) -> bool:
 
 @contextmanager
 def held(lease: Lease) -> Iterator[Lease]:
-    """Give signs of life beside long steps; give the job back where the worker is to end."""
+    """Give the job back where the worker is to end, or where the database was away, which then is raised."""
+    with heard(lease):
+        try:
+            yield lease
+        except Stopped:
+            lease.give_back()
+        except LeaseLost:
+            pass  # whoever has the job now writes down how it ends
+        except Cancelled:
+            lease.end(lease.job.CANCELLED)
+        except away.ERRORS as error:
+            if away.is_away(error):
+                _give_back_later(lease)
+            raise
+
+
+@contextmanager
+def heard(lease: Lease) -> Iterator[None]:
+    """Give signs of life beside long steps."""
     ended = threading.Event()
     beating = threading.Thread(target=_beat, args=(lease, ended), daemon=True)
     beating.start()
     try:
-        yield lease
-    except Stopped:
-        lease.give_back()
-    except LeaseLost:
-        pass  # whoever has the job now writes down how it ends
-    except Cancelled:
-        lease.end(lease.job.CANCELLED)
+        yield
     finally:
         ended.set()
         beating.join()
+
+
+def _give_back_later(lease: Lease) -> None:
+    """Once the database answers again: this worker lives, so nothing may count it as a dead one."""
+    while True:
+        try:
+            if not connection.in_atomic_block:
+                connection.close_if_unusable_or_obsolete()
+            lease.give_back()
+            return
+        except away.ERRORS:
+            if lease.stopping.wait(SECONDS_BETWEEN_TRIES):
+                return
 
 
 def cancel(job: Job, *, now: datetime) -> bool:
@@ -178,12 +211,19 @@ def take_over(now: datetime) -> int:
     A job whose workers died `MOST_ATTEMPTS` times at the same place has failed. Returns how many
     changed.
     """
+    return sum(_take_over(job, now) for job in _unheard_of(now))
+
+
+def close_abandoned(now: datetime) -> int:
+    """Close what nobody but a process that is gone could go on with; for where no worker takes over."""
+    return sum(_take_over(job, now) for job in _unheard_of(now) if not job.can_begin_anew)
+
+
+def _unheard_of(now: datetime) -> Iterator[Job]:
     limit = now - timedelta(seconds=settings.RAISIN_LEASE_SECONDS)
-    changed = 0
     for kind in KINDS:
         jobs = cast(JobQuerySet[Job], kind._default_manager.all())
-        changed += sum(_take_over(job, now) for job in jobs.unheard_of_since(limit))
-    return changed
+        yield from jobs.unheard_of_since(limit)
 
 
 def _take_over(job: Job, now: datetime) -> bool:
@@ -201,6 +241,9 @@ def _after_silence(job: Job, now: datetime) -> dict[str, Any]:
     if job.state in job.WORK:
         return {"heartbeat_at": now}
     ended = {"worker": "", "heartbeat_at": None, "ended_at": now}
+    if not job.can_begin_anew:
+        # Should the process live after all, it finds its name and has the last word.
+        return ended | {"state": job.FAILED, "message": ENDED_BEFORE, "worker": job.worker}
     if job.cancel_requested_at:
         return ended | {"state": job.CANCELLED}
     if job.attempt >= MOST_ATTEMPTS:
@@ -214,8 +257,8 @@ def _beat(lease: Lease, ended: threading.Event) -> None:
         while not ended.wait(settings.RAISIN_LEASE_SECONDS / 3):
             try:
                 lease.beat()
-            except (OperationalError, InterfaceError):
-                with suppress(OperationalError, InterfaceError):
+            except away.ERRORS:
+                with suppress(*away.ERRORS):
                     connection.close()  # a broken connection would stay broken for all later beats
     finally:
         connection.close()

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
 from endpoints.models import Analysis, Metric, Param, Run, Tag
 from endpoints.models.run import RunState
@@ -65,11 +66,16 @@ def fail(run: Run, *, message: str, now: datetime) -> None:
 
 
 def _end(run: Run, state: RunState, now: datetime) -> None:
-    """Close the run once: whoever finds it no longer running changes nothing."""
+    """Close the run once: whoever finds it no longer running changes nothing.
+
+    A process that was taken for dead finds its name at the failed run, and says how it really ended.
+    """
     run.state, run.ended_at = state, now
+    taken_for_dead = Q(state=RunState.FAILED) & ~Q(worker="")
     with transaction.atomic():
-        Run.objects.filter(pk=run.pk, state=RunState.RUNNING).update(
-            state=state, ended_at=now, **outcome(run)
+        open_runs = Run.objects.filter(Q(state=RunState.RUNNING) | taken_for_dead)
+        open_runs.filter(pk=run.pk, worker=run.worker).update(
+            state=state, ended_at=now, worker="", heartbeat_at=None, **outcome(run)
         )
 
 

@@ -17,10 +17,14 @@ from playwright.sync_api import (
     Playwright,
     Request,
     Response,
+    expect,
     sync_playwright,
 )
 
 from tests.live import LiveSite, copied_site
+
+# Milliseconds that a page has to become what is expected of it: a busy machine is no failure.
+expect.set_options(timeout=30_000)
 
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
 FLAGS = [

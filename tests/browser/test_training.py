@@ -131,7 +131,12 @@ def test_the_target_brings_its_classes_and_columns(
     file.write_text("\n".join(["Area,Origin,Shape", *rows]), encoding="utf-8")
     page = open_site(working_site, state=admin).go("/train/")
     bring(page, file)
-    page.get_by_role("link", name="Train on this").click(timeout=PATIENCE)
+    expect(page.get_by_role("heading", name="Columns")).to_be_visible(timeout=PATIENCE)
+    page.get_by_text("Levels", exact=False).first.click()
+    levels = page.get_by_role("list", name="Levels of Area")
+    levels.focus()
+    expect(levels).to_be_focused()  # so that keys scroll it
+    page.get_by_role("link", name="Train on this").click()
     expect(page.locator("#question")).to_contain_text("3 classes")
     page.get_by_label("Target").select_option("Origin")
     expect(page.get_by_label("Positive class")).to_have_value("n")

@@ -16,7 +16,7 @@ from tests.live import ROOT
 CLIENTS = ROOT / ".venv-clients"
 MLSERVER = ROOT / ".venv-mlserver"
 SCRIPTS = Path(__file__).resolve().parent / "scripts"
-TIMEOUT = 60.0
+TIMEOUT = 180.0
 
 
 def require(environment: Path) -> None:

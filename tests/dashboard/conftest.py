@@ -15,6 +15,7 @@ from endpoints.models import Endpoint, PredictionRequest, Run
 from endpoints.services import feedback
 from endpoints.services.access import Caller
 from tests import cast
+from tests.shortcuts import verified_once  # noqa: F401  fixture
 
 Browse = Callable[[User], Client]
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -12,7 +14,7 @@ from django.test import Client
 
 from endpoints.models import BatchJob, Endpoint
 from endpoints.services import working
-from endpoints.services.batches import checking, folders, scoring
+from endpoints.services.batches import checking, folders, scoring, starting
 from tests.dashboard.batch_jobs import a_job
 from tests.dashboard.conftest import Browse
 from tests.dashboard.pages import assert_clean, read, text_of
@@ -224,6 +226,38 @@ def test_another_version_scores_the_same_file(done: BatchJob, client: Client) ->
     assert page_of(done) in read(client.get(page_of(again))).links
 
 
+def test_pressed_twice_it_is_scored_again_once(done: BatchJob, client: Client) -> None:
+    answers = {"version": "2", "csrfmiddlewaretoken": "a" * 64}
+    pages = {client.post(f"{page_of(done)}rerun/", answers).headers["Location"] for _ in range(2)}
+    assert len(pages) == 1
+    assert BatchJob.objects.count() == 2
+
+
+def test_uploaded_twice_by_one_form_it_is_one_job(raisin: Endpoint, client: Client) -> None:
+    token = {"csrfmiddlewaretoken": "a" * 64}
+    pages = {send(client, FILE, **token).headers["Location"] for _ in range(2)}
+    assert len(pages) == 1
+    assert BatchJob.objects.count() == 1
+
+
+def test_a_start_that_another_press_was_faster_with_leads_to_the_job(
+    raisin: Endpoint, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(client, FILE)
+    work()
+    job = BatchJob.objects.get()
+    queue_from = starting.queue_from
+
+    def faster(*known: Any, **facts: Any) -> bool:
+        queue_from(*known, **facts)
+        return queue_from(*known, **facts)
+
+    monkeypatch.setattr(starting, "queue_from", faster)
+    monkeypatch.setattr(starting.transaction, "atomic", nullcontext)
+    answer = client.post(page_of(job), {"label_column": ""})
+    assert (answer.status_code, answer.headers["Location"]) == (302, page_of(job))
+
+
 def test_a_version_that_is_not_there_scores_nothing(done: BatchJob, client: Client) -> None:
     page = client.post(f"{page_of(done)}rerun/", {"version": "99"})
     assert page.status_code == 422
@@ -250,3 +284,10 @@ def test_a_file_that_is_no_table_says_so(raisin: Endpoint, client: Client) -> No
     assert job.state == "failed"
     assert "The file cannot be used" in text_of(page)
     assert job.message in text_of(page)
+
+
+def test_many_missing_columns_are_counted_and_said_once(raisin: Endpoint, client: Client) -> None:
+    job = uploaded(client, b"id,colour\n1,red\n")
+    page = client.get(page_of(job))
+    assert "and 2 more like these" in text_of(page)
+    assert text_of(page).count("No column is called “Area”.") == 1

@@ -9,13 +9,16 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from dashboard.presenters.datasets import ColumnRow, column_rows
+from dashboard.training_forms import TrainingForm
 from endpoints.models import Dataset
 from endpoints.services.datasets import folders
+from endpoints.services.training_jobs import specs
 from tests.dashboard.conftest import Browse
 from tests.dashboard.pages import assert_clean, read, text_of
 from tests.dashboard.stored import COLUMNS, a_dataset, a_run, category, column, number
 
 HTMX = {"HX-Request": "true"}
+WORDS_OF_ROWS = ("Ada Lovelace", "Alan Turing", "Grace Hopper", "Examples")
 
 
 @pytest.fixture
@@ -72,6 +75,15 @@ def test_the_first_rows_are_shown_as_the_file_has_them(client_of_dana: Client) -
     assert preview.columns == ("Area", "Class")
     lines = [(2, ("1,50", "Besni")), (3, ("2\n5", "Kecimen")), (5, ("3", "Besni"))]
     assert list(preview.rows[:3]) == lines
+    assert len(preview.rows) == 5
+
+
+def test_a_line_that_names_the_delimiter_is_no_row(client_of_dana: Client) -> None:
+    columns = [number("Area"), category("Class", "Besni", "Kecimen")]
+    dataset = a_dataset("rows.csv", columns=columns, reading={"delimiter": ";"})
+    write_source(dataset, b"sep=;\nArea;Class\n" + b"3;Besni\n" * 9)
+    preview = client_of_dana.get(f"/datasets/{dataset.pk}/").context["preview"]
+    assert preview.rows[0] == (3, ("3", "Besni"))
     assert len(preview.rows) == 5
 
 
@@ -144,6 +156,25 @@ def test_who_may_only_look_cannot_archive(eve: User, browse: Browse) -> None:
     assert f"/train/{dataset.pk}/" not in read(response).links
 
 
+@pytest.mark.parametrize(
+    ("person", "sees"), [("dana", True), ("ana", True), ("dev", False), ("eve", False)]
+)
+def test_single_rows_are_for_who_trains_or_may_see_inputs(
+    person: str, sees: bool, db: None, request: pytest.FixtureRequest, browse: Browse
+) -> None:
+    names = column("Name", "text", examples=["Ada Lovelace"], levels=[["Grace Hopper", 1]])
+    dataset = a_dataset("people.csv", columns=[names, category("Class", "a", "b")])
+    write_source(dataset, b"Name,Class\nAlan Turing,a\n")
+    reader: User = request.getfixturevalue(person)
+    response = browse(reader).get(f"/datasets/{dataset.pk}/")
+    said = text_of(response)
+    assert all((words in said) is sees for words in WORDS_OF_ROWS)
+    assert "a, b" in said
+    assert_clean(response)
+    Dataset.objects.update(created_by=reader)
+    assert "Alan Turing" in text_of(browse(reader).get(f"/datasets/{dataset.pk}/"))
+
+
 def test_a_dataset_that_is_not_there(client_of_dana: Client) -> None:
     assert client_of_dana.get("/datasets/0/").status_code == 404
 
@@ -177,3 +208,17 @@ def test_an_estimate_never_finds_more_values_than_rows() -> None:
 )
 def test_the_shape_of_a_column_is_described(profile: dict[str, Any], said: str) -> None:
     assert said in row(profile).shape
+
+
+def test_the_form_ticks_what_a_request_without_columns_learns_from() -> None:
+    profiles = [
+        number("Area") | {"feature": True},
+        number("id") | {"feature": False},
+        category("Colour", "red", "blue"),
+        category("key", "a", "b") | {"feature": False},
+        category("Class", "Besni", "Kecimen"),
+    ]
+    form = TrainingForm(table=column_rows(profiles, 900))
+    ticked = [profiles[int(place)]["name"] for place in form.fields["columns"].initial]
+    spec = specs.with_columns(specs.read({"target": "Class"}), profiles)
+    assert ticked == spec["columns"] == ["Area", "Colour"]

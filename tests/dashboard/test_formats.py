@@ -47,6 +47,8 @@ def plain_spaces(text: str) -> str:
         (formats.filesize, 5e9, "5.0 GB"),
         (formats.plain, 0.693147181, "0.693147"),
         (formats.plain, -0.00001234, "−1.234e−05"),
+        (formats.plain, 0.01087183, "0.010872"),
+        (formats.plain, -0.0002345678, "−2.346e−04"),
         (formats.plain, 3, "3"),
         (formats.error, 0.32125, "0.321"),
         (formats.error, -12345.6, "−12,346"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -202,3 +203,22 @@ def test_only_who_may_train_gets_there(eve: User, dana: User, browse: Browse) ->
     assert "/train/" in read(browse(dana).get("/runs/")).links
     run.refresh_from_db()
     assert (run.state, Run.objects.count()) == ("queued", 1)
+
+
+def test_pressed_twice_it_starts_once(client_of_dana: Client) -> None:
+    dataset = a_dataset()
+    token = {"csrfmiddlewaretoken": "a" * 64}
+    first, second = (ask(client_of_dana, dataset, **token).headers["Location"] for _ in range(2))
+    assert first == second
+    assert ask(client_of_dana, dataset, **token, experiment="other").headers["Location"] != first
+    assert ask(client_of_dana, dataset).headers["Location"] != first
+
+
+def test_every_page_has_a_token_of_its_own(client_of_dana: Client) -> None:
+    """By which a second press is told from a second wish."""
+    address = f"/train/{a_dataset().pk}/"
+    found = {
+        re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page.content.decode())
+        for page in (client_of_dana.get(address), client_of_dana.get(address))
+    }
+    assert len({match.group(1) for match in found if match}) == 2

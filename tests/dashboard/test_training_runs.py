@@ -171,6 +171,13 @@ def test_a_failed_training_starts_again_as_a_run_of_its_own(client_of_dana: Clie
     assert (repeated.state, repeated.spec) == ("queued", failed.spec)
 
 
+def test_pressed_twice_it_starts_again_once(client_of_dana: Client) -> None:
+    failed = a_run(a_dataset(), state="failed")
+    for _ in range(2):
+        client_of_dana.post(f"/runs/{failed.pk}/again/", {"csrfmiddlewaretoken": "a" * 64})
+    assert Run.objects.exclude(pk=failed.pk).count() == 1
+
+
 def test_a_run_of_a_stored_file_leads_to_it_and_to_its_settings(client_of_dana: Client) -> None:
     dataset = a_dataset()
     finished = cast.trained_run()

@@ -22,6 +22,7 @@ from endpoints import bodies, large_bodies
 from endpoints.bodies import LARGEST_WITH_NAN, parse_json, read_body
 from endpoints.errors import InvalidJson, InvalidRequest, NoRoom, TooLarge, UnsupportedEncoding
 from endpoints.large_bodies import SMALL, Room
+from tests import pace
 
 LIMIT = 1_000
 
@@ -196,7 +197,7 @@ def test_it_looks_for_nan_in_time_that_grows_with_the_body(body: bytes) -> None:
     started = time.process_time()
     with pytest.raises(InvalidJson):
         parse_json(body)
-    assert time.process_time() - started < 0.5
+    assert time.process_time() - started < pace.seconds(0.5)
 
 
 @given(st.recursive(st.none() | st.floats() | st.text(), st.lists, max_leaves=20))
@@ -206,8 +207,13 @@ def test_it_reads_what_python_writes_with_nan_as_null(value: Any) -> None:
             return [expected(item) for item in part]
         return None if isinstance(part, float) and math.isnan(part) else part
 
+    def is_endless(part: Any) -> bool:
+        if isinstance(part, list):
+            return any(map(is_endless, part))
+        return isinstance(part, float) and math.isinf(part)
+
     text = json.dumps(value).encode()
-    if b"Infinity" in text:
+    if is_endless(value):
         with pytest.raises(InvalidJson):
             parse_json(text)
     else:

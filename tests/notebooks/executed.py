@@ -66,7 +66,7 @@ def execute(name: str, *, read: str, environment: dict[str, str]) -> Executed:
         folders = {"IPYTHONDIR": f"{scratch}/ipython", "MPLCONFIGDIR": f"{scratch}/mpl"}
         manager = ThisPython(connection_file=f"{scratch}/kernel.json", transport="ipc")
         here = {"metadata": {"path": str(FOLDER)}}
-        client = NotebookClient(notebook, km=manager, timeout=60, resources=here)
+        client = NotebookClient(notebook, km=manager, timeout=300, resources=here)
         variables = kept() | folders | {"RAISIN_HOME": scratch} | environment
         client.execute(env=variables, cleanup_kc=True)  # the kernel ends before its folder does
     *cells, last = [cell for cell in notebook.cells if cell.cell_type == "code"]

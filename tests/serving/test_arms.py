@@ -14,9 +14,10 @@ import pytest
 
 from mlcore.assignment import Split
 from mlcore.sample_ratio import sample_ratio
-from tests.live import ROW, LiveSite, live_site
+from tests.live import ROW, LiveSite, copied_site
 from tests.serving.kept import check_answers_are_kept
 from tests.serving.load import PREDICT, Load, load
+from tests.serving.workers import wait_until
 
 pytestmark = pytest.mark.process
 
@@ -42,9 +43,8 @@ COUNTED = """
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[LiveSite]:
-    with live_site(tmp_path) as site:
-        site.manage_json("demo")
+def site(demo_as_made: LiveSite, tmp_path: Path) -> Iterator[LiveSite]:
+    with copied_site(demo_as_made, tmp_path) as site:
         yield site
 
 
@@ -62,7 +62,7 @@ def kill_and_start_anew(site: LiveSite) -> None:
 
 
 def wait_for_more(running: Load) -> None:
-    answered, deadline = len(running.received), time.monotonic() + 20
+    answered, deadline = len(running.received), time.monotonic() + 120
     while len(running.received) < answered + 1_500:
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -73,7 +73,8 @@ def ask_for(site: LiveSite, units: list[str]) -> None:
     for unit in units:
         assert site.post(PREDICT, {}, **{"X-Unit-ID": unit})[0] == 422
         assert site.post(f"{PREDICT}?version=1", ROW, **{"X-Unit-ID": unit})[0] == 200
-    time.sleep(1.5)  # errors are written within a second
+    # Errors are written later than answers, within a second.
+    wait_until(lambda: counted(site)["challenger"]["errors"] >= len(units))
 
 
 def counted(site: LiveSite) -> dict[str, dict[str, Any]]:

@@ -35,7 +35,7 @@ def kill(site: LiveSite) -> None:
 
 def wait_for_more(running: Load) -> None:
     """Wait until this process has answered some."""
-    answered, deadline = len(running.received), time.monotonic() + 20
+    answered, deadline = len(running.received), time.monotonic() + 120
     while len(running.received) < answered + 50:
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -21,7 +21,7 @@ import pytest
 
 from mlcore.datasets import read_csv
 from tests.endpoints.services.receiver import Receiver, running
-from tests.live import LiveSite, live_site
+from tests.live import LiveSite, copied_site
 
 pytestmark = pytest.mark.process
 
@@ -62,11 +62,10 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[LiveSite]:
+def site(demo_as_made: LiveSite, tmp_path: Path) -> Iterator[LiveSite]:
     if not Path(os.environ.get("RAISIN_CSV", "")).is_file():
         pytest.skip("needs the real Raisin data: set RAISIN_CSV to its file")
-    with live_site(tmp_path) as site:
-        site.manage_json("demo")
+    with copied_site(demo_as_made, tmp_path) as site:
         site.demo = {"api_key": shell(site, READER).split("key ")[1].strip()}
         with (site.home / "raisin.env").open("a") as settings:
             settings.write("RAISIN_WEBHOOK_PRIVATE_NETWORKS=true\n")

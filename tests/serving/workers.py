@@ -82,7 +82,7 @@ def shell(site: LiveSite, code: str) -> Any:
     return json.loads(done.stdout)
 
 
-def wait_until(is_so: Callable[[], bool], seconds: float = 60.0) -> None:
+def wait_until(is_so: Callable[[], bool], seconds: float = 120.0) -> None:
     end = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < end

@@ -1,4 +1,4 @@
-"""`manage.py tick`: look through what was logged and labelled since the last time, once."""
+"""`manage.py tick`: look through what was logged and labelled since the last time, once; tidy what processes left."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from endpoints.management.base import JsonCommand
-from endpoints.services import access, installation
+from endpoints.services import access, housekeeping, installation, leases
 from endpoints.services.access import Caller, Need
 from endpoints.services.monitoring import tick
 from endpoints.services.monitoring.tick import Failed, Ticked
@@ -31,6 +31,8 @@ class Command(JsonCommand):
         if installation.is_empty() or installation.pending_migrations():
             raise CommandError("The database is behind the code: run `manage.py prepare`.")
         slug = options["endpoint"]
+        leases.close_abandoned(timezone.now())
+        housekeeping.sweep(timezone.now())
         if slug is None:
             found = tick.tick_all(timezone.now)
         else:

@@ -21,9 +21,11 @@ from endpoints.errors import InvalidRequest
 from endpoints.management.base import JsonCommand, ensure_prepared
 from endpoints.management.engines import add_engine_arguments, engine_from, is_large
 from endpoints.models import AlgorithmVersion
-from endpoints.services import auto_promotion, catalog, lifecycle
+from endpoints.services import auto_promotion, catalog, leases, lifecycle
 from endpoints.services.access import Caller
 from endpoints.services.forests import ForestSpec
+from endpoints.services.tables import packed
+from endpoints.services.tables.plain_text import MOST_UNPACKED
 from endpoints.services.training import Spec, TrainedRun, TrainingJob, run_training
 from endpoints.services.words import SOLVER_NAMES
 from mlcore import datasets
@@ -94,11 +96,12 @@ class Command(JsonCommand):
 
     def run(self, **options: Any) -> Mapping[str, Any]:
         ensure_prepared(self.stderr)
+        leases.close_abandoned(timezone.now())
         first = options["data"][0]
-        slug = options["endpoint"] or slugify(Path(first).stem)
+        slug = options["endpoint"] or slugify(Path(packed.name_of(first)).stem)
         if options["register"]:
             catalog.refuse_unusable_slug(slug)
-        trained = (train_by_pieces if is_large(options) else train_in_memory)(options, slug)
+        trained = train(options, slug)
         version = register(trained, slug) if options["register"] else None
         return facts(trained, slug, version)
 
@@ -119,6 +122,14 @@ class Command(JsonCommand):
                 f"{page('version', facts['endpoint'], facts['version'])}"
             )
         return "\n".join(lines)
+
+
+def train(options: Mapping[str, Any], slug: str) -> TrainedRun:
+    home = Path(settings.RAISIN_HOME) / "scratch"
+    most_bytes = MOST_UNPACKED * settings.RAISIN_MAX_FILE_BYTES
+    with packed.plain(options["data"], home=home, most_bytes=most_bytes) as data:
+        plain = {**options, "data": data}
+        return (train_by_pieces if is_large(plain) else train_in_memory)(plain, slug)
 
 
 def train_in_memory(options: Mapping[str, Any], slug: str) -> TrainedRun:

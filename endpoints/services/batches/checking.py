@@ -17,6 +17,7 @@ from endpoints.services.tables import mapping, reading, scoring
 from endpoints.services.tables.mapping import Match
 from endpoints.services.tables.plans import ScoringPlan
 from endpoints.services.tables.reading import Reading
+from mlcore.errors import cut, listed
 from mlcore.files import sync
 
 FIRST_ROWS = 10
@@ -38,7 +39,7 @@ def check(job: BatchJob, lease: Lease) -> None:
         matched=tuple(match.matched),
         missing=tuple(Missing(name, suggestion) for name, suggestion in match.missing),
         extra=tuple(name for name in match.extra if name != job.label_column),
-        notes=tuple(found.notes),
+        notes=(*found.notes, *_notes(match)),
         problems=tuple(_problems(job, found, match, preview)),
         preview=preview,
     )
@@ -90,6 +91,12 @@ def _preview(plan: ScoringPlan) -> Preview:
 def _shown(cells: Sequence[str]) -> tuple[str, ...]:
     """A page has room for so much, and a file may have a thousand times more."""
     return tuple(cell[:LONGEST_CELL] for cell in cells[:MOST_COLUMNS])
+
+
+def _notes(match: Match) -> Iterator[str]:
+    for column, names in mapping.shared(match.matched).items():
+        features = listed([f"“{name}”" for name in names])
+        yield f"The column “{cut(column)}” is read for several features: {features}."
 
 
 def _problems(job: BatchJob, found: Reading, match: Match, preview: Preview) -> Iterator[str]:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from endpoints.errors import Conflict, Gone
 from endpoints.models import AlgorithmVersion, BatchJob
@@ -24,24 +26,25 @@ BLOCK = 64 * 1024
 
 def results(job: BatchJob) -> Iterator[bytes]:
     """The rows with their answers, so that a spreadsheet runs nothing in them. Raises Conflict or Gone."""
-    path = _kept(job, folders.results(job))
+    file = _opened(job, folders.results(job))
     if job.format == FileFormat.PARQUET or not job.report["formulas"]:
-        return _blocks(path)
-    return _together(_neutral(path, job.reading["delimiter"]))
+        return _blocks(file)
+    return _together(_neutral(file, job.reading["delimiter"]))
 
 
 def results_as_is(job: BatchJob) -> Iterator[bytes]:
     """The same, every cell as it was sent."""
-    return _blocks(_kept(job, folders.results(job)))
+    return _blocks(_opened(job, folders.results(job)))
 
 
 def size_as_is(job: BatchJob) -> int:
-    return _kept(job, folders.results(job)).stat().st_size
+    with _opened(job, folders.results(job)) as file:
+        return os.fstat(file.fileno()).st_size
 
 
 def errors(job: BatchJob) -> Iterator[bytes]:
     """A CSV of the rows without an answer; values are neutralised, since they are cells too."""
-    return _together(_neutral(_kept(job, folders.errors(job)), ","))
+    return _together(_neutral(_opened(job, folders.errors(job)), ","))
 
 
 def template(version: AlgorithmVersion) -> bytes:
@@ -54,24 +57,26 @@ def template(version: AlgorithmVersion) -> bytes:
     return file.getvalue().encode()
 
 
-def _kept(job: BatchJob, path: Path) -> Path:
+def _opened(job: BatchJob, path: Path) -> BinaryIO:
+    """Open a file at once: deleted from now on, it is still read to its end."""
     if job.state == BatchState.EXPIRED:
         raise Gone("The files of this job are not kept any more.")
     if job.state != BatchState.DONE:
         raise Conflict(f"This job is {job.get_state_display().lower()}: it has no results.")
-    if not path.exists():
-        raise Gone("The files of this job are not there any more.")
-    return path
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        raise Gone("The files of this job are not there any more.") from None
 
 
-def _blocks(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
+def _blocks(file: BinaryIO) -> Iterator[bytes]:
+    with file:
         while block := file.read(BLOCK):
             yield block
 
 
-def _neutral(path: Path, delimiter: str) -> Iterator[bytes]:
-    with path.open("rb") as file:
+def _neutral(file: BinaryIO, delimiter: str) -> Iterator[bytes]:
+    with file:
         yield from neutralised(file, delimiter)
 
 

@@ -25,7 +25,6 @@ def expire(now: datetime) -> int:
         if deleting.close(job):
             folders.delete(job)
             expired += 1
-    _clear(now)
     return expired
 
 
@@ -36,7 +35,7 @@ def _cancel(job: BatchJob, now: datetime) -> None:
         leases.cancel(job, now=now)
 
 
-def _clear(now: datetime) -> None:
+def clear_strays(now: datetime) -> None:
     """Remove what was left: folders that no batch with files knows, and that nobody is about to announce."""
     if not folders.home().is_dir():
         return

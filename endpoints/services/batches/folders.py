@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 from pathlib import Path
 
@@ -16,6 +17,19 @@ def home() -> Path:
 
 def folder(job: BatchJob) -> Path:
     return home() / job.pk
+
+
+def stage(job: BatchJob) -> Path:
+    """A new folder that is to become the job's: somebody else may be making the same job."""
+    made = home() / f"{job.pk}.{secrets.token_hex(4)}"
+    made.mkdir(parents=True)
+    return made
+
+
+def publish(job: BatchJob, made: Path) -> None:
+    """Let the files appear where the job looks for them, in place of what a killed server left there."""
+    delete(job)
+    made.rename(folder(job))
 
 
 def upload(job: BatchJob) -> Path:

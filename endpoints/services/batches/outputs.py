@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -18,6 +18,8 @@ from endpoints.services.batches import folders
 from endpoints.services.tables import scoring
 from mlcore.files import sync
 
+Alive = Callable[[], None]
+
 
 class Output(Protocol):
     def holds(self, place: int) -> bool:
@@ -26,8 +28,8 @@ class Output(Protocol):
     def write(self, content: bytes, place: int) -> int:
         """Make it durable; return where what follows goes."""
 
-    def finish(self, place: int) -> None:
-        """End the file here."""
+    def finish(self, place: int, alive: Alive) -> None:
+        """End the file here; what `alive` raises meanwhile ends that."""
 
 
 class InPlace:
@@ -49,7 +51,7 @@ class InPlace:
         os.fsync(self._descriptor)
         return place
 
-    def finish(self, place: int) -> None:
+    def finish(self, place: int, alive: Alive) -> None:
         """What a chunk of another release left behind the end goes."""
         os.ftruncate(self._descriptor, place)
         os.fsync(self._descriptor)
@@ -75,11 +77,14 @@ class InParts:
         sync(self._folder)
         return place + 1
 
-    def finish(self, place: int) -> None:
+    def finish(self, place: int, alive: Alive) -> None:
         draft = self._draft()
-        scoring.join([self._part(number) for number in range(place)], draft)
-        sync(draft)
-        draft.replace(self._target)
+        try:
+            scoring.join([self._part(number) for number in range(place)], draft, alive)
+            sync(draft)
+            draft.replace(self._target)
+        finally:
+            draft.unlink(missing_ok=True)
         sync(self._target.parent)
 
     def _draft(self) -> Path:

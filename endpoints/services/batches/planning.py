@@ -10,12 +10,10 @@ from endpoints.models import BatchJob
 from endpoints.models.endpoint import MissingValues
 from endpoints.services import snapshots
 from endpoints.services.batches import folders
+from endpoints.services.tables.plain_text import MOST_UNPACKED
 from endpoints.services.tables.plans import ScoringPlan
 from endpoints.services.tables.reading import Reading
 from mlcore.classifier import Classifier
-
-MOST_UNPACKED = 4
-"""Times the largest upload: what a compressed file may unpack to."""
 
 
 def most_bytes() -> int:

@@ -9,16 +9,16 @@ import hashlib
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path, PurePath
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from endpoints.errors import InvalidRequest, TooLarge
 from endpoints.models import AlgorithmVersion, BatchJob, Endpoint
-from endpoints.services import access, audit, leases, serving, snapshots
+from endpoints.services import access, audit, away, leases, serving, snapshots, submissions
 from endpoints.services.access import Caller, Need
 from endpoints.services.batches import admitting, folders
 from mlcore.files import sync
@@ -49,8 +49,11 @@ def receive(  # noqa: PLR0913  what a form has
     options: Options,
     actor: Caller,
     now: datetime,
+    submission: str = "",
 ) -> BatchJob:
     """Keep an uploaded file, which moves away, and let it be checked. Without a version production scores it.
+
+    `submission` names the form or request: sent twice, it makes one job.
 
     Raises NotAuthenticated, NotAllowed, NotFound, TooLarge, InvalidRequest, or NoModel where nothing answers.
     """
@@ -66,8 +69,12 @@ def receive(  # noqa: PLR0913  what a form has
     job.file_name = shown_name(name)
     job.size, job.sha256 = size, _sha256(upload)
     set_options(job, options)
-    keep(job, upload)
-    return announce(job, actor, now)
+    asked = endpoint.pk, job.version_id, job.file_name, job.sha256, asdict(options)
+    job.pk = submissions.key_of(submission, actor, *asked)
+    if before := known(job):
+        upload.unlink()
+        return before
+    return announce(job, keep(job, upload), actor, now)
 
 
 def require(actor: Caller, endpoint: Endpoint) -> None:
@@ -128,23 +135,42 @@ def set_options(job: BatchJob, options: Options) -> None:
     job.starts_itself = options.starts_itself
 
 
-def keep(job: BatchJob, upload: Path) -> None:
-    folder = folders.folder(job)
-    folder.mkdir(parents=True)
-    shutil.move(upload, folders.upload(job))
-    sync(folders.upload(job))
-    sync(folder)
-    sync(folders.home())
+def known(job: BatchJob) -> BatchJob | None:
+    """The job of this key, which was asked for before."""
+    return BatchJob.objects.filter(pk=job.pk).first()
 
 
-def announce(job: BatchJob, actor: Caller, now: datetime) -> BatchJob:
-    """Write the job whose files are there, and ring for a worker; without the row no files stay."""
+def keep(job: BatchJob, upload: Path) -> Path:
+    stage = folders.stage(job)
+    kept = stage / folders.upload(job).name
+    shutil.move(upload, kept)
+    sync(kept)
+    sync(stage)
+    return stage
+
+
+def announce(job: BatchJob, stage: Path, actor: Caller, now: datetime) -> BatchJob:
+    """Write the job whose files are in the stage, and ring for a worker; or return the one that was faster.
+
+    Where it is not known whether the row was written, the files stay: what no row owns goes later.
+    """
     try:
         with transaction.atomic():
             job.save(force_insert=True)
             record("create_batch", job, actor=actor, now=now)
             leases.queue(job, now)
-    except BaseException:
+            folders.publish(job, stage)
+            sync(folders.home())
+    except IntegrityError:
+        shutil.rmtree(stage, ignore_errors=True)
+        faster = known(job)
+        if faster is None:
+            raise
+        return faster
+    except away.ERRORS:
+        raise
+    except Exception:
+        shutil.rmtree(stage, ignore_errors=True)
         folders.delete(job)
         raise
     return job

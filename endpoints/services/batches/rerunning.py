@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import os
+import shutil
 from datetime import datetime
+from pathlib import Path
 
 from endpoints.errors import Conflict, DomainError
 from endpoints.models import AlgorithmVersion, BatchJob
 from endpoints.models.batch import BatchState
-from endpoints.services import access, snapshots
+from endpoints.services import access, snapshots, submissions
 from endpoints.services.access import Caller, Need
 from endpoints.services.batches import folders, receiving
 from mlcore.files import sync
 
 
 def rerun(
-    job: BatchJob, *, version: AlgorithmVersion | None, actor: Caller, now: datetime
+    job: BatchJob,
+    *,
+    version: AlgorithmVersion | None,
+    actor: Caller,
+    now: datetime,
+    submission: str = "",
 ) -> BatchJob:
-    """Return the new job, which starts by itself if the version finds all it needs.
+    """Return the new job, which starts by itself if the version finds all it needs. Sent twice it is one.
 
     Raises NotAllowed, NoModel, InvalidRequest, or Conflict where the file is not kept any more or was
     never read.
@@ -27,6 +34,9 @@ def rerun(
     if job.state == BatchState.EXPIRED or not job.reading:
         raise Conflict("The file of this job is not kept any more: upload it again.")
     again = receiving.new_job(job.endpoint, version, actor, now)
+    again.pk = submissions.key_of(submission, actor, job.pk, version.pk)
+    if before := receiving.known(again):
+        return before
     again.rerun_of = job
     for name in ("file_name", "format", "size", "sha256", "reading", "label_column", "log_rows"):
         setattr(again, name, getattr(job, name))
@@ -34,8 +44,7 @@ def rerun(
     again.mapping = {name: job.mapping[name] for name in features if name in job.mapping}
     again.store_labels = job.store_labels and _may_label(job, actor)
     again.starts_itself = True
-    _link(job, again)
-    return receiving.announce(again, actor, now)
+    return receiving.announce(again, _staged(job, again), actor, now)
 
 
 def _may_label(job: BatchJob, actor: Caller) -> bool:
@@ -47,14 +56,23 @@ def _may_label(job: BatchJob, actor: Caller) -> bool:
     return True
 
 
-def _link(job: BatchJob, again: BatchJob) -> None:
-    """One file under two names: it goes with the last of its jobs."""
-    folder = folders.folder(again)
-    folder.mkdir(parents=True)
+def _staged(job: BatchJob, again: BatchJob) -> Path:
+    stage = folders.stage(again)
     try:
-        os.link(folders.source(job), folders.source(again))
+        _link(folders.source(job), stage / folders.source(again).name)
     except FileNotFoundError:
-        folders.delete(again)
+        shutil.rmtree(stage, ignore_errors=True)
         raise Conflict("The file of this job is not kept any more: upload it again.") from None
-    sync(folder)
-    sync(folders.home())
+    sync(stage)
+    return stage
+
+
+def _link(source: Path, target: Path) -> None:
+    """One file under two names goes with the last of its jobs; where a disk knows no such names, a copy."""
+    try:
+        os.link(source, target)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        shutil.copyfile(source, target)
+        sync(target)

@@ -41,8 +41,8 @@ def score(job: BatchJob, lease: Lease) -> None:
         progress = _begun(job, lease, plan, files)
         progress = _Scoring(job, lease, plan, files, log).run(progress)
         results, errors = files
-        results.finish(progress.place)
-        errors.finish(progress.errors)
+        results.finish(progress.place, lease.alive)
+        errors.finish(progress.errors, lease.alive)
     _end(job, lease, progress, classifier)
 
 

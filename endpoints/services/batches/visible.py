@@ -7,13 +7,16 @@ import re
 from django.db.models import Q, QuerySet
 
 from endpoints.errors import NotFound
-from endpoints.models import BatchJob
+from endpoints.models import BatchJob, Endpoint
+from endpoints.models.batch import BatchState
 from endpoints.services import access
 from endpoints.services.access import Caller, Need
 from endpoints.services.batches import admitting
 from mlcore.errors import cut
 
 ID = re.compile("[0-9a-f]{32}")
+JOBS_A_FILE = 10
+"""So many jobs a file are looked through at most, on average."""
 
 
 def jobs(actor: Caller) -> QuerySet[BatchJob]:
@@ -35,6 +38,17 @@ def job(actor: Caller, key: str) -> BatchJob:
     if found is None:
         raise NotFound(f"There is no batch job “{cut(key)}”.")
     return found
+
+
+def kept_files(actor: Caller, endpoint: Endpoint, *, most: int) -> list[BatchJob]:
+    """Return the newest job of each file of an endpoint that is still kept and was read."""
+    big = "check_report", "report", "cursor", "problems"
+    found = jobs(actor).filter(endpoint=endpoint).exclude(state=BatchState.EXPIRED).defer(*big)
+    by_content: dict[str, BatchJob] = {}
+    for job in found[: most * JOBS_A_FILE]:
+        if job.reading:
+            by_content.setdefault(job.sha256, job)
+    return list(by_content.values())[:most]
 
 
 def _own(actor: Caller) -> Q:

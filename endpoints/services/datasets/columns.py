@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -14,14 +14,36 @@ from mlcore.errors import cut
 from mlcore.features import MOST_LEVELS, NUMBER_SHARE
 
 Kind = Literal["number", "category", "text", "constant"]
+USABLE = ("number", "category")
+"""The kinds that a model can read."""
 BINS = 20
 LEVELS_SHOWN = 20
 EXAMPLES = 3
+MOST_LISTED = 2 * MOST_LEVELS
+"""Values that are counted one by one: a target may have more than a feature."""
+LEAST_ROWS = 20
+"""Of fewer it is no wonder that all differ."""
+ROWS_WITH_GAPS, GAPS = 100, 10
+"""So many whole numbers, all different and within a range of so many times the rows, are no measurement:
+that would repeat itself."""
+NEARLY_ALL = 0.97
+"""An estimate may be a little below what it estimates."""
+_NUMBERS_ROWS = "It numbers the rows: it may be an identifier."
+_NAMES_ROWS = "No two rows have the same value: it may be an identifier."
+
+
+def is_feature(column: Mapping[str, Any]) -> bool:
+    """Whether a training learns from this column of a profile where nobody names columns.
+
+    Older profiles do not say so.
+    """
+    return bool(column.get("feature", column["kind"] in USABLE))
 
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnProfile:
-    """`missing` and `distinct` count rows and values; levels are the most frequent, with their counts."""
+    """`missing` and `distinct` count rows and values; levels are the most frequent, with their counts. A
+    `feature` is learnt from where nobody names columns."""
 
     name: str
     kind: Kind
@@ -35,6 +57,7 @@ class ColumnProfile:
     histogram: Sequence[int] = ()
     examples: Sequence[str] = ()
     warning: str = ""
+    feature: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         texts = {"examples": [cut(text) for text in self.examples]}
@@ -45,13 +68,14 @@ class ColumnProfile:
 @dataclass(frozen=True, kw_only=True)
 class Counts:
     """One column counted: the cells that are there, how many of them read as numbers, and
-    which; those beyond 1e150 are not usable.
+    which; those beyond 1e150 are not usable. Unless it `is_counted`, `distinct` is an estimate.
     """
 
     name: str
     rows: int
     present: int
     distinct: int
+    is_counted: bool
     numbers: int
     usable: int
     with_commas: int
@@ -73,11 +97,6 @@ class Counts:
         return "text" if self.distinct > MOST_LEVELS or self._has_commas else "category"
 
     @property
-    def is_listed(self) -> bool:
-        """Whether its values may be few enough to be named one by one, as far as an estimate tells."""
-        return 0 < self.distinct <= 2 * MOST_LEVELS
-
-    @property
     def has_bins(self) -> bool:
         return self.kind == "number" and self.minimum != self.maximum
 
@@ -96,7 +115,7 @@ class Counts:
             )
         if self.kind == "text":
             return f"{self.distinct:,} different texts: it reads like an identifier or free text."
-        return ""
+        return _NAMES_ROWS if self._names_the_rows else ""
 
     @property
     def _has_commas(self) -> bool:
@@ -108,16 +127,29 @@ class Counts:
             cells = "1 cell is" if bad == 1 else f"{bad:,} cells are"
             example = f", such as “{cut(self.not_a_number)}”" if self.not_a_number else ""
             return f"{cells} no usable number{'' if bad == 1 else 's'}{example}: a training refuses that."
-        if self._numbers_the_rows:
-            return "It numbers the rows: it may be an identifier."
-        return ""
+        return _NUMBERS_ROWS if self._numbers_the_rows else ""
+
+    @property
+    def feature(self) -> bool:
+        """Identifiers are as good as gone with the rows that they belong to."""
+        return self.kind in USABLE and not (self._numbers_the_rows or self._names_the_rows)
 
     @property
     def _numbers_the_rows(self) -> bool:
-        if not self.all_whole or self.minimum is None or self.maximum is None:
+        if self.minimum is None or self.maximum is None or not self.all_whole:
             return False
-        is_run = self.maximum - self.minimum + 1 == self.distinct
-        return is_run and self.distinct == self.present == self.rows
+        span = self.maximum - self.minimum + 1
+        most = GAPS * self.rows if self.rows >= ROWS_WITH_GAPS else self.rows
+        return self.kind == "number" and self._all_differ and span <= most
+
+    @property
+    def _names_the_rows(self) -> bool:
+        return self.kind == "category" and self._all_differ
+
+    @property
+    def _all_differ(self) -> bool:
+        least = self.rows if self.is_counted else NEARLY_ALL * self.rows
+        return self.rows >= LEAST_ROWS and self.present == self.rows and self.distinct >= least
 
     def profile(
         self, *, levels: Sequence[tuple[str, int]], histogram: Sequence[int]
@@ -137,6 +169,7 @@ class Counts:
             histogram=histogram,
             examples=list(dict.fromkeys(self.examples))[:EXAMPLES],
             warning=self.warning,
+            feature=self.feature,
         )
 
 

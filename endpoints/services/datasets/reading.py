@@ -13,6 +13,7 @@ from endpoints.models import Dataset
 from endpoints.models.dataset import DatasetState, FileFormat
 from endpoints.services.datasets import folders, profiling, tables
 from endpoints.services.leases import Lease, LeaseLost
+from endpoints.services.tables.plain_text import MOST_UNPACKED
 from endpoints.services.tables.reading import prepare
 from mlcore.files import sync
 
@@ -32,12 +33,12 @@ def read(dataset: Dataset, lease: Lease) -> None:
 def _read(dataset: Dataset, draft: Path, lease: Lease) -> None:
     """The file is on the disk before the dataset is ready, and the upload stays until it is."""
     upload = _upload(dataset)
-    most = max(settings.RAISIN_MAX_FILE_BYTES, upload.stat().st_size)  # a plain form may be longer
+    most = MOST_UNPACKED * settings.RAISIN_MAX_FILE_BYTES
     found = prepare(upload, draft, name=dataset.name, most_bytes=most, alive=lease.alive)
     how = {"encoding": found.encoding, "delimiter": found.delimiter, "notes": list(found.notes)}
     lease.save(format=found.format, reading=how)
-    frame = tables.frame(draft, found, name=dataset.name)
-    rows, columns = profiling.profile(frame, alive=lease.alive)
+    blocks = tables.blocks_of(draft, found, name=dataset.name)
+    rows, columns = profiling.profile(blocks, alive=lease.alive)
     lease.check()
     sync(draft)
     draft.replace(folders.source(dataset))

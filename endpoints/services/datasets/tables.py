@@ -1,4 +1,4 @@
-"""A dataset's file as a table of text cells to train on, or as a frame to count; for workers alone.
+"""A dataset's file as a table of text cells to train on, or as blocks to count; for workers alone.
 
 Whether it fits into memory is decided here, by its size.
 """
@@ -15,7 +15,8 @@ from polars.exceptions import PanicException, PolarsError
 from endpoints.errors import InvalidData
 from endpoints.models import Dataset
 from endpoints.models.dataset import FileFormat
-from endpoints.services.datasets import folders
+from endpoints.services.datasets import blocks, folders
+from endpoints.services.datasets.blocks import Blocks
 from endpoints.services.tables.reading import Reading
 from mlcore.datasets import read_csv
 from mlcore.table import Table
@@ -42,23 +43,16 @@ def fits_into_memory(dataset: Dataset) -> bool:
     return size <= int(settings.RAISIN_IN_MEMORY_BYTES)
 
 
-def frame(file: Path, reading: Reading, *, name: str) -> pl.LazyFrame:
+def blocks_of(file: Path, reading: Reading, *, name: str) -> Blocks:
     """Open a file to count its cells, CSV as text. What fits into memory is checked cell by cell."""
     if reading.format == "parquet":
-        return pl.scan_parquet(file, glob=False)
+        return blocks.of_parquet(file)
     if file.stat().st_size <= settings.RAISIN_IN_MEMORY_BYTES:
         found = read_csv(file, name=name)
         cells = zip(*found.rows, strict=True)
-        return pl.LazyFrame(dict(zip(found.header, map(list, cells), strict=True)))
-    return pl.scan_csv(
-        file,
-        glob=False,
-        separator=reading.delimiter,
-        new_columns=list(reading.columns),
-        infer_schema=False,
-        truncate_ragged_lines=True,  # a training names them
-        encoding="utf8-lossy",
-    )
+        return blocks.of_frame(pl.DataFrame(dict(zip(found.header, map(list, cells), strict=True))))
+    start = len(reading.header_bytes)
+    return blocks.of_csv(file, start=start, delimiter=reading.delimiter, columns=reading.columns)
 
 
 def _parquet_table(file: Path, dataset: Dataset) -> Table:

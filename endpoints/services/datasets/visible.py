@@ -1,6 +1,8 @@
-"""Which datasets a caller may see, and the only way for a view to obtain one."""
+"""Which datasets a caller may see, how much of one, and the only way for a view to obtain one."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from django.db.models import Exists, OuterRef, Q
 
@@ -9,6 +11,7 @@ from endpoints.models import Dataset
 from endpoints.models.dataset import DatasetQuerySet
 from endpoints.services import access
 from endpoints.services.access import Caller, Need
+from endpoints.services.datasets.columns import is_feature
 from mlcore.errors import cut
 
 SHA256_DIGITS = 64
@@ -26,6 +29,27 @@ def dataset(actor: Caller, key: str) -> Dataset:
     if found is None:
         raise NotFound(f"There is no dataset “{cut(key)}”.")
     return found
+
+
+def shows_rows(actor: Caller, found: Dataset) -> bool:
+    """Say whether the caller may read single rows: who trains, who brought them, who may see inputs."""
+    is_own = actor.person is not None and actor.person.pk == found.created_by_id
+    return is_own or actor.may(Need.TRAIN) or actor.may_everywhere(Need.VIEW_INPUTS)
+
+
+def columns(actor: Caller, found: Dataset) -> list[dict[str, Any]]:
+    """Return the profiles of the columns; of single rows only to whom they are shown."""
+    profiles = [profile | {"feature": is_feature(profile)} for profile in found.columns]
+    if shows_rows(actor, found):
+        return profiles
+    return [_without_rows(profile) for profile in profiles]
+
+
+def _without_rows(profile: dict[str, Any]) -> dict[str, Any]:
+    """What is no category, or names the rows, has a level a row: names, or numbers of customers."""
+    is_shared = profile["kind"] == "category" and profile["feature"]
+    levels = profile.get("levels", []) if is_shared else []
+    return profile | {"examples": [], "levels": levels}
 
 
 def _seen_by(actor: Caller) -> DatasetQuerySet:

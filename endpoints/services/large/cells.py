@@ -150,7 +150,9 @@ def _bytes_of(piece: Piece) -> bytes:
             data.decode()
     except UnicodeDecodeError as error:
         at = piece.start + error.start
-        raise DataError(f"{piece.name} is not UTF-8 at byte {at}; save it as UTF-8") from error
+        raise DataError(
+            f"{piece.name} is not UTF-8 at byte {at}, perhaps Windows-1252 or Latin-1; save it as UTF-8"
+        ) from error
     if b"\0" in data:
         raise DataError(f"{piece.name} has a NUL byte at byte {piece.start + data.index(0)}")
     return data

@@ -11,17 +11,16 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, replace
-from fcntl import LOCK_EX, LOCK_NB, flock
 from importlib import import_module
 from itertools import count
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from time import monotonic
 from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from endpoints.errors import DomainError
+from endpoints.services.large import scratch
 from mlcore.distributed import RowsPart
 from mlcore.errors import DataError
 
@@ -32,6 +31,8 @@ WORKER_SETTINGS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "POLARS_
 """One thread a worker process: more would only fight over the same processors."""
 
 _SECONDS = 1.0
+AT_ONCE = 64
+"""Answers that are fetched from a cluster together."""
 MOST_IDLE_SECONDS = 60.0
 """That a cluster may be without any worker: one that was killed is started anew in less."""
 
@@ -118,9 +119,17 @@ class Dask:
         self.client, self.alive, self.clock = client, alive, clock
         self._distributed = import_module("distributed")
 
-    def map(self, function: Callable[..., Any], /, *items: Sequence[Any]) -> list[Any]:
-        futures = self.keep(function, *items)
-        pending = futures
+    def map(self, function: Callable[..., Any], /, *items: Sequence[Any]) -> Iterator[Any]:
+        return self._gathered(self.keep(function, *items))
+
+    def _gathered(self, futures: list[Any]) -> Iterator[Any]:
+        """The answers, in lots: what is used already is let go of, here and by the workers."""
+        while futures:
+            lot, futures = futures[:AT_ONCE], futures[AT_ONCE:]
+            self._wait(lot)
+            yield from self.client.gather(lot)
+
+    def _wait(self, pending: list[Any]) -> None:
         seen_at = self.clock()
         while pending:
             self.alive()
@@ -132,8 +141,6 @@ class Dask:
                 )
             except self._distributed.TimeoutError:
                 seen_at = self._worker_seen_at(seen_at)
-        answers: list[Any] = self.client.gather(futures)
-        return answers
 
     def _worker_seen_at(self, before: float) -> float:
         """When the cluster last had a worker. DomainError where that is too long ago: Dask itself
@@ -184,30 +191,8 @@ def started(spec: EngineSpec) -> Iterator[Engine]:
         with _client(spec.scheduler) as client:
             yield Dask(client, spec.alive)
         return
-    with _scratch(spec.folder) as scratch:
-        yield Blocks(scratch, spec.alive)
-
-
-@contextmanager
-def _scratch(folder: Path) -> Iterator[Path]:
-    """A folder of our own below this one; those of processes that were killed go first.
-
-    Whoever has a folder holds the lock beside it, which the system opens when a process ends.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    for lock in folder.glob("*.lock"):
-        with suppress(BlockingIOError, FileNotFoundError), lock.open("rb") as left_over:
-            flock(left_over, LOCK_EX | LOCK_NB)
-            shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
-            lock.unlink()
-    with NamedTemporaryFile(dir=folder, suffix=".lock") as ours:
-        flock(ours, LOCK_EX)
-        scratch = Path(ours.name).with_suffix("")
-        scratch.mkdir()
-        try:
-            yield scratch
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+    with scratch.folder(spec.folder) as own:
+        yield Blocks(own, spec.alive)
 
 
 @contextmanager

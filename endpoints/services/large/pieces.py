@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from endpoints.services.large.places import Format, Source, opened, read
 from endpoints.services.tables.records import MOST_ROW_BYTES
+from mlcore.delimiters import declared, delimiter_of
 from mlcore.errors import DataError, listed
 
 PIECE_BYTES = 16 * 2**20
@@ -26,7 +27,6 @@ PIECE_ROWS = 2**17
 """Of a Parquet file."""
 
 _HEAD_BYTES = 2**20
-_DELIMITERS = ",;\t|"
 _QUOTE, _LINE_END = 34, 10
 
 Map = Callable[..., Iterable[Any]]
@@ -221,16 +221,18 @@ def _head(source: Source) -> Cut:
     skipped = 3 if data.startswith(b"\xef\xbb\xbf") else 0
     while data[skipped : skipped + 1] in (b"\r", b"\n"):
         skipped += 1
-    end = _end_of_record(data, skipped)
-    if end == skipped:
+    beginning = data[skipped:].decode(errors="replace")
+    begin = skipped + declared(beginning)[1]  # which is ASCII
+    end = _end_of_record(data, begin)
+    if end == begin:
         raise DataError(f"{source.name} is empty; the first line must name the columns")
     if end == len(data) < source.size:
         raise DataError(f"the header of {source.name} does not end within {_HEAD_BYTES >> 20} MiB")
     try:
-        text = data[skipped:end].decode().rstrip("\r\n")
+        text = data[begin:end].decode().rstrip("\r\n")
     except UnicodeDecodeError as error:
         raise DataError(f"the header of {source.name} is not UTF-8: {error.reason}") from error
-    delimiter = max(_DELIMITERS, key=text.count)
+    delimiter = delimiter_of(beginning)
     names = _names(source, text, delimiter)
     _check_names(source, names)
     return Cut(names, delimiter, end, data[skipped:end])
@@ -253,7 +255,7 @@ def _refuse_foreign(source: Source, data: bytes) -> None:
         if data.startswith(magic):
             raise DataError(f"{source.name} is a {kind} file under another name")
     if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in data[:4096]:
-        raise DataError(f"{source.name} is not UTF-8 text; save it as UTF-8")
+        raise DataError(f"{source.name} is not UTF-8 text but UTF-16 or none; save it as UTF-8")
 
 
 def _end_of_record(data: bytes, start: int) -> int:

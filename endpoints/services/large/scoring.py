@@ -12,7 +12,7 @@ import io
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -21,6 +21,7 @@ from uuid import uuid4
 
 import polars as pl
 
+from endpoints.services.large import scratch
 from endpoints.services.large.engines import EngineSpec, started
 from endpoints.services.large.pieces import PIECE_BYTES, PIECE_ROWS, Layout, Piece, divide
 from endpoints.services.large.places import find, opened, read
@@ -90,8 +91,27 @@ class Scored:
 def score(job: LargeScoring, *, engine: EngineSpec) -> Scored:
     """Write a part for every piece into the folder ``out``; into a file of that name if it is to be one.
 
-    Raises DataError for files without the columns of the model and for a folder of another job.
+    Raises DataError for files without the columns of the model, for a folder of another job, and while another
+    process writes there.
     """
+    with _alone(job.out):
+        return _score(job, engine)
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Two at one place would take each other's drafts for left over ones."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(scratch.alone(out.with_name(f".{out.name}.lock")))
+        except BlockingIOError:
+            raise DataError(
+                f"another process is writing to {out} at this moment; let it end, or choose another place"
+            ) from None
+        yield
+
+
+def _score(job: LargeScoring, engine: EngineSpec) -> Scored:
     is_file = job.out.suffix.lower() in (".csv", ".tsv", ".txt", ".parquet", ".pq")
     folder = job.out.with_name(f"{job.out.name}.parts") if is_file else job.out
     with started(engine) as at:
@@ -147,14 +167,15 @@ def score_piece(piece: Piece, number: int, classifier: Classifier, target: Targe
     if done.exists():
         return ScoredPart(**{**json.loads(done.read_bytes()), "was_there": True})
     suffix = "parquet" if piece.format == "parquet" else "csv"
-    with TemporaryDirectory(prefix="raisin-") as scratch:
-        plan = _plan(piece, classifier, target.version, Path(scratch))
+    with TemporaryDirectory(prefix="raisin-") as name_of_folder:
+        here = Path(name_of_folder)
+        plan = _plan(piece, classifier, target.version, here)
         tally = _Tally()
-        errors = Path(scratch) / "errors"
+        errors = here / "errors"
         with errors.open("wb") as file:
             results = _answers(plan, tally, file.write)
             if piece.format == "parquet":
-                _write_parquet(target.folder / f"{name}.{suffix}", results, Path(scratch))
+                _write_parquet(target.folder / f"{name}.{suffix}", results, here)
             else:
                 _write(target.folder / f"{name}.{suffix}", _headed(plan, results))
         if tally.bad:
@@ -172,9 +193,9 @@ class _Tally:
     bad: int = 0
 
 
-def _plan(piece: Piece, classifier: Classifier, version: int, scratch: Path) -> ScoringPlan:
+def _plan(piece: Piece, classifier: Classifier, version: int, here: Path) -> ScoringPlan:
     """The piece as a file of its own."""
-    source = scratch / "source"
+    source = here / "source"
     if piece.format == "parquet":
         rows = pl.scan_parquet(opened(piece.url)).slice(piece.start, piece.stop - piece.start)
         rows.collect().write_parquet(source)
@@ -207,10 +228,10 @@ def _headed(plan: ScoringPlan, results: Iterable[bytes]) -> Iterator[bytes]:
         yield b"\n"
 
 
-def _write_parquet(place: Path, results: Iterable[bytes], scratch: Path) -> None:
+def _write_parquet(place: Path, results: Iterable[bytes], here: Path) -> None:
     parts = []
     for number, content in enumerate(results):
-        parts.append(scratch / f"{number}.parquet")
+        parts.append(here / f"{number}.parquet")
         parts[-1].write_bytes(content)
     with _draft(place) as draft:
         scoring.join(parts, draft)

@@ -159,8 +159,9 @@ def _in_files(
         before = 0 if piece.number == 0 else before
         for cell in found:
             row = before + (cell.row or 0) + 1
-            # The header is a line; a row with line breaks in its cells would count as one more.
-            place, number = ("row", row) if piece.format == "parquet" else ("line", row + 1)
+            # A row with line breaks in its cells would count as one more.
+            lines = piece.head.count(b"\n")
+            place, number = ("row", row) if piece.format == "parquet" else ("line", row + lines)
             column = f", column {cell.column}" if cell.column else ""
             message = f"{piece.name}, {place} {number}{column}: {cell.message}"
             yield replace(cell, row=number, message=message)

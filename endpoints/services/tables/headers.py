@@ -6,19 +6,16 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 from endpoints.errors import InvalidRequest
 from endpoints.services.tables.plain_text import MOST_LINE_BYTES
+from mlcore.delimiters import declared, delimiter_of
 from mlcore.errors import listed
 from mlcore.table import MISSING, parse_number
 
-DELIMITERS = ",;\t|"  # the first one where others fit no better
 MOST_COLUMNS = 5_000
-_COMPARED = 50  # rows that tell the delimiter
 
 
 @dataclass(frozen=True)
@@ -39,9 +36,10 @@ def read(source: Path) -> Header:
         if blank == len(start):
             raise InvalidRequest("The file holds nothing but blank lines.")
         text = start[blank:].decode(errors="surrogateescape")
-        delimiter = max(DELIMITERS, key=lambda bar: _fit(text, bar))
-        names, length = _first(text, delimiter)
-        raw = start[: blank + length]
+        delimiter = delimiter_of(text)
+        begin = declared(text)[1]
+        names, length = _first(text[begin:], delimiter)
+        raw = start[: blank + begin + length]
         file.seek(len(raw))
         refuse_names(names)
         if not _has_rows(file):
@@ -56,20 +54,6 @@ def refuse_names(names: Sequence[str]) -> None:
     repeated = [name for name, times in Counter(names).items() if times > 1 and name]
     if repeated:
         raise InvalidRequest(f"A column is named twice: {listed(repeated)}.")
-
-
-def _fit(text: str, delimiter: str) -> tuple[bool, float, int]:
-    """How well a delimiter parts the first rows: whether it does, how many alike, in how many cells."""
-    rows: list[list[str]] = []
-    with suppress(csv.Error):  # a quote that is not closed, say: the rows before it count
-        rows.extend(row for row in islice(_parsed(text, delimiter), _COMPARED) if row)
-    width = len(rows[0]) if rows else 0
-    alike = sum(len(row) == width for row in rows) / max(len(rows), 1)
-    return width > 1, alike, width
-
-
-def _parsed(text: str, delimiter: str) -> Iterator[list[str]]:
-    return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
 
 
 def _first(text: str, delimiter: str) -> tuple[tuple[str, ...], int]:

@@ -38,6 +38,14 @@ def match(schema: Schema, columns: Sequence[str], given: Mapping[str, str] | Non
     return Match(matched, missing, extra)
 
 
+def shared(matched: Mapping[str, str]) -> dict[str, list[str]]:
+    """The columns that answer more than one feature, with these features."""
+    features: dict[str, list[str]] = {}
+    for name, column in matched.items():
+        features.setdefault(column, []).append(name)
+    return {column: names for column, names in features.items() if len(names) > 1}
+
+
 def _nearest(name: str, columns: Sequence[str]) -> str:
     """The column whose name differs least, spelling of words and letters aside."""
     folded = {_folded(column): column for column in columns[:_MOST_COMPARED] if column}

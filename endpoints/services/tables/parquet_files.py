@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
+from threading import Event
 
 import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
 from endpoints.errors import InvalidRequest
 
+Alive = Callable[[], None]
+_SECONDS = 0.2
 UNREADABLE = (PolarsError, PanicException, OSError)
 """What Polars raises for a file that is damaged."""
 
@@ -34,9 +38,32 @@ def n_rows(path: Path) -> int:
     return int(pl.scan_parquet(path, glob=False).select(pl.len()).collect().item())
 
 
-def join(parts: Sequence[Path], target: Path) -> None:
-    """Write the rows of all parts, in order, as one file."""
-    pl.scan_parquet(list(parts), glob=False).sink_parquet(target, maintain_order=True)
+def join(parts: Sequence[Path], target: Path, alive: Alive | None = None) -> None:
+    """Write the rows of all parts, in order, as one file.
+
+    `alive` is called now and then, and may raise: that ends the writing before its next rows.
+    """
+    whole = pl.scan_parquet(list(parts), glob=False)
+    if alive is None:
+        whole.sink_parquet(target, maintain_order=True)
+        return
+    is_over = Event()
+
+    def passed_on(rows: pl.DataFrame) -> pl.DataFrame:
+        if is_over.is_set():
+            raise InterruptedError
+        return rows
+
+    watched = whole.map_batches(passed_on, streamable=True, validate_output_schema=False)
+    with ThreadPoolExecutor(1) as beside:
+        writing = beside.submit(watched.sink_parquet, target, maintain_order=True)
+        try:
+            while wait([writing], timeout=_SECONDS).not_done:
+                alive()
+        except BaseException:
+            is_over.set()
+            raise
+        writing.result()
 
 
 def damaged(error: BaseException) -> InvalidRequest:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import polars as pl
 
-from endpoints.services.tables import answering, csv_scoring
+from endpoints.services.tables import answering, csv_results, csv_sections
 from endpoints.services.tables.answering import Values
 from endpoints.services.tables.cells import Fault, ReadRow, RowReader, sentence
 from endpoints.services.tables.parquet_files import UNREADABLE, damaged, n_rows
@@ -59,7 +59,7 @@ def _chunk(plan: ScoringPlan, table: pl.DataFrame, before: int) -> Chunk:
     return Chunk(
         end=Position(before + len(table), before + len(table)),
         results=_results(plan, table, answered, before, faults),
-        errors=csv_scoring.error_lines(faults),
+        errors=csv_results.error_lines(faults),
         n_rows=len(table),
         n_bad=len(faults),
         answered=answered,
@@ -74,7 +74,7 @@ def _score(
     fits = np.ones(len(table), dtype=np.bool_)
     features = zip(plan.places, plan.classifier.schema.columns, strict=True)
     for place, column in features:
-        cells, fitting = csv_scoring.typed(column, _wanted(column, table.to_series(place)))
+        cells, fitting = csv_sections.typed(column, _wanted(column, table.to_series(place)))
         values[column.name] = cells.copy()
         fits &= fitting
     labels = None if plan.label_place is None else _texts(table.to_series(plan.label_place))

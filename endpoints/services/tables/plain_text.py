@@ -19,6 +19,8 @@ from endpoints.services.tables import foreign
 
 BLOCK = 1 << 20
 MOST_LINE_BYTES = 1 << 20
+MOST_UNPACKED = 4
+"""Times the largest upload: what a compressed file may unpack to."""
 MOST_RATIO = 500
 """Of unpacked to packed bytes, above `BLOCK * 16`: more is no table but a trap."""
 MOST_ODD_LINES = 0.01  # of lines that are no UTF-8; with more the file has another encoding

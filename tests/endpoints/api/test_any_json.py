@@ -15,7 +15,7 @@ from endpoints.models import Endpoint, PredictionRequest
 from tests.cast import ROW
 from tests.endpoints.api.client import PREDICT, post, problem_in
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("remembered")]
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just(87_524)
 KEYS = st.sampled_from([*ROW, "features", "rows"]) | st.text()

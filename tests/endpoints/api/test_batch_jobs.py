@@ -290,6 +290,13 @@ def test_rerun_scores_the_same_file_by_another_version(
     assert rung == [told["id"]]
 
 
+def test_rerun_asked_for_again_is_the_same_job(program: APIClient, raisin: Endpoint) -> None:
+    job, key = with_file(its_job(raisin, "done"), name="source"), {"Idempotency-Key": "again-1"}
+    asked = [post(program, path(job, "rerun"), {}, **key).json()["id"] for _ in range(2)]
+    assert asked[0] == asked[1]
+    assert BatchJob.objects.count() == 2
+
+
 def test_rerun_refuses_a_version_that_is_not_there(program: APIClient, raisin: Endpoint) -> None:
     job = with_file(its_job(raisin, "done"), name="source")
     problem_in(post(program, path(job, "rerun"), {"version": 9}), 404, "not_found")

@@ -68,6 +68,20 @@ def test_the_file_is_kept_as_it_came(program: APIClient, raisin: Endpoint) -> No
     assert list(uploads.home().glob("received-*")) == []
 
 
+def test_the_same_request_again_is_the_same_job(program: APIClient, raisin: Endpoint) -> None:
+    def ask(body: bytes, **headers: str) -> str:
+        kind, path = "text/csv", f"{SEND}?endpoint=raisin"
+        return str(
+            program.generic("POST", path, body, content_type=kind, headers=headers).json()["id"]
+        )
+
+    key = {"Idempotency-Key": "nightly"}
+    first = ask(TABLE, **key)
+    assert ask(TABLE, **key) == first
+    assert ask(TABLE + TABLE, **key) != first
+    assert ask(TABLE) != first
+
+
 def test_it_starts_by_itself(program: APIClient, raisin: Endpoint) -> None:
     assert sent(program).starts_itself
 

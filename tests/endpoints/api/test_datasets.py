@@ -87,6 +87,18 @@ def test_what_is_wrong_is_told_by_row(dana_api: APIClient) -> None:
     assert body["problems"][0]["row"] == 2
 
 
+def test_examples_are_for_who_may_train(dana_api: APIClient, dev_key: str) -> None:
+    response = send(dana_api)
+    read(response)
+    address = response.json()["url"]
+
+    def examples(api: APIClient) -> list[list[str]]:
+        return [column["examples"] for column in api.get(address).json()["columns"]]
+
+    assert any(examples(dana_api))
+    assert not any(examples(with_key(APIClient(), dev_key)))
+
+
 def test_a_list_has_no_columns(dana_api: APIClient, django_assert_max_num_queries: Any) -> None:
     read(send(dana_api))
     send(dana_api, GRAINS + "1,red,Besni\n")
@@ -140,3 +152,16 @@ def test_wait_gives_a_worker_time(dana_api: APIClient, monkeypatch: pytest.Monke
     file = SimpleUploadedFile("grains.csv", GRAINS.encode())
     response = dana_api.post(f"{DATASETS}?wait=1", {"file": file})
     assert (response.status_code, response.json()["rows"]) == (200, 4)
+
+
+def test_every_column_says_whether_it_is_a_feature(dana_api: APIClient) -> None:
+    response = send(dana_api, "x,lot,y\n1.5,A,a\n2,A,b\n")
+    read(response)
+    for _ in range(2):
+        found = dana_api.get(response.json()["url"]).json()["columns"]
+        assert [column["feature"] for column in found] == [True, False, True]
+        dataset = Dataset.objects.get()
+        dataset.columns = [
+            {name: fact for name, fact in column.items() if name != "feature"} for column in found
+        ]
+        dataset.save(update_fields=["columns"])  # as it was profiled before

@@ -9,7 +9,7 @@ from endpoints.models import Endpoint, PredictionRequest
 from tests.endpoints.api import malformed
 from tests.endpoints.api.client import PREDICT, post, problem_in
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("remembered")]
 
 CASES = {name: (body, headers) for name, body, headers in malformed.cases()}
 CODES = {

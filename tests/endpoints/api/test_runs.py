@@ -13,6 +13,7 @@ from rest_framework.test import APIClient
 
 from endpoints.models import Dataset, Run
 from endpoints.services import leases, tracking, working
+from endpoints.services.datasets import reading
 from endpoints.services.training_jobs import specs
 from endpoints.services.training_jobs import working as training
 from tests import cast
@@ -32,8 +33,8 @@ def dataset(tmp_path: Path, db: None) -> Dataset:
     return stored(tmp_path, raisins(), "raisins.csv")
 
 
-def train(api: APIClient, dataset: Dataset, query: str = "", **asked: Any) -> Any:
-    return post(api, f"{RUNS}{query}", {"dataset": dataset.pk, "target": "Class"} | asked)
+def train(api: APIClient, stored: Dataset, query: str = "", **asked: Any) -> Any:
+    return post(api, f"{RUNS}{query}", {"dataset": stored.pk, "target": "Class"} | asked)
 
 
 def send(api: APIClient, **fields: str) -> Any:
@@ -97,6 +98,39 @@ def test_wait_answers_when_it_has_ended(
     assert (response.status_code, response.json()["state"]) == (200, "finished")
 
 
+@pytest.mark.parametrize("query", ["?wait=1&wait=2", "?wait=1&wait=1"])
+def test_it_refuses_a_parameter_that_is_said_twice(
+    dana_api: APIClient, dataset: Dataset, query: str
+) -> None:
+    problem = problem_in(train(dana_api, dataset, query), 400, "invalid_request")
+    assert problem["detail"] == "wait is in the query more than once."
+    assert problem["errors"][0]["field"] == "wait"
+    assert not Run.objects.exists()
+
+
+def test_the_positive_class_may_be_a_number(dana_api: APIClient, tmp_path: Path, db: None) -> None:
+    numbers = stored(tmp_path, "x,y\n1,0\n2,1\n3,0\n4,1\n", "numbers.csv")
+    working.at(Dataset, numbers.pk, reading.read)
+    response = train(dana_api, numbers, target="y", positive=0)
+    assert (response.status_code, response.json()["spec"]["positive"]) == (202, "0")
+    problem = problem_in(train(dana_api, numbers, target="y", positive=2), 400, "invalid_request")
+    assert problem["detail"] == '"2" is no class of "y".'
+
+
+@pytest.mark.parametrize("field", ["dataset", "target", "positive", "experiment", "name", "solver"])
+@pytest.mark.parametrize("value", [["a"], {"a": 1}, True])
+def test_it_refuses_what_is_no_text(
+    dana_api: APIClient, dataset: Dataset, field: str, value: Any
+) -> None:
+    problem = problem_in(train(dana_api, dataset, **{field: value}), 400, "invalid_request")
+    assert [part["field"] for part in problem["errors"]] == [field]
+
+
+def test_a_blank_experiment_is_the_usual_one(dana_api: APIClient, dataset: Dataset) -> None:
+    body = train(dana_api, dataset, experiment="  ", name=" a\nb ").json()
+    assert (body["experiment"], body["name"]) == ("default", "a b")
+
+
 def test_cancel_ends_one_that_waits(dana_api: APIClient, dataset: Dataset) -> None:
     url = train(dana_api, dataset).json()["url"]
     response = post(dana_api, f"{url}/cancel", {})
@@ -122,6 +156,16 @@ def test_again_trains_the_same(dana_api: APIClient, dataset: Dataset) -> None:
     second = response.json()
     assert (response.status_code, second["spec"]) == (202, first["spec"])
     assert second["id"] != first["id"]
+
+
+def test_the_same_request_again_is_the_same_run(dana_api: APIClient, dataset: Dataset) -> None:
+    key = {"Idempotency-Key": "nightly"}
+    body = {"dataset": dataset.pk, "target": "Class"}
+    first, second = (post(dana_api, "/api/v1/runs", body, **key).data["id"] for _ in range(2))
+    assert first == second
+    assert post(dana_api, "/api/v1/runs", body).data["id"] != first
+    path = f"/api/v1/runs/{first}/again"
+    assert len({post(dana_api, path, {}, **key).data["id"] for _ in range(2)} | {first}) == 2
 
 
 def test_every_wrong_field_is_named(dana_api: APIClient, dataset: Dataset) -> None:

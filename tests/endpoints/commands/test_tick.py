@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 from io import StringIO
 from typing import Any
 
@@ -12,14 +13,15 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 
 from endpoints.management.commands import work
-from endpoints.models import DriftReport, Endpoint
-from endpoints.services import installation, logged_rows
+from endpoints.models import DriftReport, Endpoint, Run
+from endpoints.services import housekeeping, installation, logged_rows
 from endpoints.services.monitoring import tick
 from tests import cast
 from tests.endpoints.services.clock import Clock
 from tests.endpoints.services.monitoring.traffic import SECOND, log, training_rows
 
 pytestmark = pytest.mark.django_db
+HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
@@ -54,6 +56,15 @@ def test_it_looks_at_one_endpoint(logged: Endpoint) -> None:
     [found] = json.loads(ticked("--json", "--endpoint", "grape"))["endpoints"]
     assert found["endpoint"] == "grape"
     assert not DriftReport.objects.exists()
+
+
+def test_it_tidies_what_processes_left(raisin: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    swept: list[datetime] = []
+    monkeypatch.setattr(housekeeping, "sweep", swept.append)
+    Run.objects.update(state="running", worker="host:1:x", heartbeat_at=timezone.now() - HOUR)
+    ticked()
+    assert {run.state for run in Run.objects.all()} == {"failed"}
+    assert len(swept) == 1
 
 
 def test_it_refuses_an_endpoint_that_is_not_there(db: None) -> None:

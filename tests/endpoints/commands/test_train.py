@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from endpoints.models import AlgorithmVersion, Endpoint, Metric, Run
+from endpoints.services import leases
 from mlcore import artifact
 
 pytestmark = pytest.mark.django_db
@@ -48,6 +52,29 @@ def test_it_works(trees: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert facts["dataset"]["synthetic"] is False
     assert 0 <= facts["metrics"]["validation"]["accuracy"] <= 1
     assert facts["iterations"] >= 1
+
+
+@pytest.mark.parametrize("more", [(), ("--engine", "blocks")], ids=["in memory", "by pieces"])
+def test_a_packed_file_gives_what_the_plain_one_does(
+    trees: Path, capsys: pytest.CaptureFixture[str], more: tuple[str, ...]
+) -> None:
+    plain = train(capsys, "--data", str(trees), "--target", "kind", *more)
+    packed = trees.with_name("trees.csv.gz")
+    packed.write_bytes(gzip.compress(trees.read_bytes()))
+    found = train(capsys, "--data", str(packed), "--target", "kind", *more)
+    assert (found["endpoint"], found["dataset"]) == ("trees", plain["dataset"])
+    assert found["artifact"]["sha256"] == plain["artifact"]["sha256"]
+
+
+def test_it_closes_what_a_killed_command_left(
+    trees: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = train(capsys, "--data", str(trees), "--target", "kind")
+    long_ago = timezone.now() - timedelta(hours=1)
+    left = Run.objects.filter(pk=first["run_id"])
+    left.update(state="running", worker="host:1:x", heartbeat_at=long_ago, ended_at=None)
+    train(capsys, "--data", str(trees), "--target", "kind")
+    assert (left.get().state, left.get().message) == ("failed", leases.ENDED_BEFORE)
 
 
 def test_its_artefact_loads_by_what_it_says(

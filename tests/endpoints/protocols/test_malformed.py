@@ -14,7 +14,7 @@ from tests.cast import ROW
 from tests.endpoints.api import malformed
 from tests.endpoints.protocols.asking import send
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("remembered")]
 
 ROUTES = ("/e/raisin/invocations", "/v1/models/raisin:predict")
 KEYS = ("dataframe_split", "dataframe_records", "instances", "inputs")

@@ -13,15 +13,19 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass
 class Receiver:
-    """What it answers, and what it got."""
+    """What it answers, and what it got. It answers after the delay, and once it may."""
 
     status: int = 200
     delay: float = 0.0
+    may_answer: threading.Event = field(default_factory=threading.Event)
     headers: dict[str, str] = field(default_factory=dict)
     bodies: list[bytes] = field(default_factory=list)
     got: list[dict[str, str]] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
     port: int = 0
+
+    def __post_init__(self) -> None:
+        self.may_answer.set()
 
     @property
     def url(self) -> str:
@@ -40,6 +44,7 @@ def running(
             receiver.got.append({name.lower(): value for name, value in self.headers.items()})
             receiver.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
             time.sleep(receiver.delay)
+            receiver.may_answer.wait(60)
             self.send_response(receiver.status)
             for name, value in receiver.headers.items():
                 self.send_header(name, value)

@@ -98,7 +98,7 @@ def test_beats_come_while_a_long_step_lasts(
     beaten = threading.Event()
     monkeypatch.setattr(Lease, "beat", lambda lease: beaten.set())
     with leases.held(lease_on(job)):
-        assert beaten.wait(5)
+        assert beaten.wait(60)
 
 
 def test_what_rests_but_is_not_over_has_no_end(job: BatchJob) -> None:
@@ -251,9 +251,41 @@ def test_a_bell_that_still_rings_is_enough(job: BatchJob) -> None:
     assert (rings(), read(job).heartbeat_at) == (1, LATER)
 
 
-def test_a_run_that_a_command_trains_is_left_alone(raisin: Endpoint) -> None:
+def test_a_run_that_nobody_leased_is_left_alone(raisin: Endpoint) -> None:
     Run.objects.update(state="running", heartbeat_at=None)
     assert leases.take_over(MUCH_LATER) == 0
+
+
+@pytest.mark.parametrize("take_over", [leases.take_over, leases.close_abandoned])
+def test_a_silent_run_of_a_command_has_failed(take_over: Any, raisin: Endpoint) -> None:
+    Run.objects.update(state="running", worker="host:1:x", heartbeat_at=NOON, ended_at=None)
+    assert take_over(NOON + timedelta(seconds=1)) == 0
+    assert take_over(LATER) == Run.objects.count()
+    run = Run.objects.all()[0]
+    assert (run.state, run.message) == ("failed", "Its process ended before it did.")
+    assert (run.ended_at, run.heartbeat_at) == (LATER, None)
+    assert take_over(MUCH_LATER) == 0
+
+
+def test_what_a_worker_can_take_over_waits_for_one(job: BatchJob) -> None:
+    lease_on(job)
+    assert leases.close_abandoned(LATER) == 0
+    assert read(job).state == "scoring"
+
+
+def test_a_job_that_was_taken_from_a_living_worker_counts_no_death(job: BatchJob) -> None:
+    lease = lease_on(job)
+    leases.take_over(LATER)
+    lease.give_back()
+    assert (read(job).state, read(job).attempt) == ("queued", 0)
+
+
+def test_a_job_that_another_worker_has_is_not_given_back(job: BatchJob) -> None:
+    lease = lease_on(job)
+    leases.take_over(LATER)
+    lease_on(job, "second", LATER)
+    lease.give_back()
+    assert (read(job).state, read(job).worker, read(job).attempt) == ("scoring", "second", 2)
 
 
 def test_old_bells_are_forgotten(job: BatchJob) -> None:

@@ -167,7 +167,7 @@ def test_it_ignores_proxies_of_the_environment(
 
 
 def test_a_slow_answer_is_not_waited_for(private: None) -> None:
-    with running(Receiver(delay=0.4)) as receiver, pytest.raises(NotSent, match="within 0.1"):
+    with running(Receiver(delay=60)) as receiver, pytest.raises(NotSent, match="within 0.1"):
         outbound.post(receiver.url, b"", {}, seconds=0.1)
 
 
@@ -194,15 +194,12 @@ def raw_server(talk: Callable[[socket.socket], None]) -> Iterator[str]:
 def test_a_dripping_answer_ends_at_the_deadline(private: None) -> None:
     def drip(line: socket.socket) -> None:
         line.sendall(b"HTTP/1.1 200 OK\r\n")
-        for _ in range(100):
+        while True:
             line.sendall(b"X-Drop: 1\r\n")
             time.sleep(0.02)
 
-    with raw_server(drip) as url:
-        begun = time.monotonic()
-        with pytest.raises(NotSent, match=r"within 0\.2"):
-            outbound.post(url, b"", {}, seconds=0.2)
-        assert time.monotonic() - begun < 1
+    with raw_server(drip) as url, pytest.raises(NotSent, match=r"within 0\.2"):
+        outbound.post(url, b"", {}, seconds=0.2)
 
 
 def test_of_a_long_answer_64_kib_are_read(private: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -291,5 +288,9 @@ def test_a_certificate_for_another_name_is_a_failure(
 
 
 def test_a_handshake_that_never_ends_is_not_waited_for(private: None) -> None:
-    with raw_server(lambda _: time.sleep(0.3)) as url, pytest.raises(NotSent, match="within 0.1"):
+    def say_nothing(line: socket.socket) -> None:
+        while line.recv(65_536):
+            pass
+
+    with raw_server(say_nothing) as url, pytest.raises(NotSent, match="within 0.1"):
         outbound.post(url.replace("http:", "https:"), b"", {}, seconds=0.1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import timedelta
 from typing import Any
 
@@ -83,11 +84,62 @@ def test_a_mistake_of_ours_ends_it_and_is_logged(
     assert job.pk in caplog.text
 
 
-def test_a_database_that_is_away_ends_no_job(job: BatchJob) -> None:
+def test_a_database_that_is_away_ends_no_job_and_is_no_death(job: BatchJob) -> None:
     with pytest.raises(OperationalError):
         working.at(BatchJob, job.pk, raising(OperationalError("the server closed the connection")))
     left = BatchJob.objects.get(pk=job.pk)
-    assert (left.state, left.ended_at) == ("scoring", None)
+    assert (left.state, left.worker, left.attempt, left.ended_at) == ("queued", "", 0, None)
+
+
+def test_a_worker_waits_until_the_database_answers(
+    job: BatchJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries, give_back = [], Lease.give_back
+
+    def refused_at_first(lease: Lease) -> None:
+        tries.append(lease)
+        if len(tries) < 3:
+            raise OperationalError("connection refused")
+        give_back(lease)
+
+    monkeypatch.setattr(Lease, "give_back", refused_at_first)
+    monkeypatch.setattr(leases, "SECONDS_BETWEEN_TRIES", 0.0)
+    with pytest.raises(OperationalError):
+        working.at(BatchJob, job.pk, raising(OperationalError("the server closed the connection")))
+    assert len(tries) == 3
+    assert BatchJob.objects.get(pk=job.pk).attempt == 0
+
+
+def test_a_worker_that_is_to_end_waits_for_no_database(
+    job: BatchJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(lease: Lease) -> None:
+        lease.stopping.set()
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(Lease, "give_back", refused)
+    before = working.current.set(Worker())
+    try:
+        with pytest.raises(OperationalError):
+            lost = OperationalError("the server closed the connection")
+            working.at(BatchJob, job.pk, raising(lost))
+    finally:
+        working.current.reset(before)
+    assert BatchJob.objects.get(pk=job.pk).state == "scoring"
+
+
+def test_a_statement_that_the_database_refuses_counts(job: BatchJob) -> None:
+    """Else a job with which this happens each time would be tried for ever."""
+    refused = OperationalError("database or disk is full")
+    refused.__cause__ = Refusal()
+    with pytest.raises(OperationalError):
+        working.at(BatchJob, job.pk, raising(refused))
+    left = BatchJob.objects.get(pk=job.pk)
+    assert (left.state, left.attempt) == ("scoring", 1)
+
+
+class Refusal(Exception):
+    sqlite_errorcode = sqlite3.SQLITE_FULL
 
 
 def test_a_worker_that_is_to_end_leaves_it_waiting(job: BatchJob) -> None:

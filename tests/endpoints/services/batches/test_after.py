@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import os
 from datetime import timedelta
@@ -149,6 +150,18 @@ class TestRerun:
         deleting.delete_files(job, actor=SYSTEM, now=NOON)
         assert work(work(again)).state == "done"
 
+    def test_a_disk_without_second_names_gets_a_copy(
+        self, raisin: Endpoint, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def link(*_: object) -> None:
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+
+        job = scored(raisin, grains(30))
+        monkeypatch.setattr(rerunning.os, "link", link)
+        again = rerunning.rerun(job, version=None, actor=SYSTEM, now=NOON)
+        assert folders.source(again).read_bytes() == folders.source(job).read_bytes()
+        assert work(work(again)).state == "done"
+
     def test_a_failed_job_is_tried_again(self, raisin: Endpoint) -> None:
         job = checked(raisin, grains(30), starts_itself=True)
         BatchJob.objects.update(state="failed")
@@ -202,6 +215,15 @@ class TestDownload:
         job = checked(raisin, grains(30))
         for download in (downloads.results, downloads.results_as_is, downloads.errors):
             with pytest.raises(Conflict, match="is ready"):
+                download(job)
+
+    def test_what_is_deleted_meanwhile_is_read_to_its_end(self, raisin: Endpoint) -> None:
+        job = scored(raisin, grains(30))
+        whole, rows = folders.results(job).read_bytes(), downloads.results(job)
+        deleting.delete_files(BatchJob.objects.get(pk=job.pk), actor=SYSTEM, now=NOON)
+        assert b"".join(rows) == whole
+        for download in (downloads.results, downloads.results_as_is, downloads.size_as_is):
+            with pytest.raises(Gone, match="not there any more"):
                 download(job)
 
     def test_a_template_can_be_scored(self, raisin: Endpoint) -> None:
@@ -276,11 +298,12 @@ class TestExpiry:
             moment = NOON.timestamp() - age
             os.utime(stray, (moment, moment))
             os.utime(folders.folder(job), (moment, moment))
-            expiry.expire(NOON)
+            expiry.clear_strays(NOON)
             assert stray.exists() == is_there
         assert folders.upload(job).exists()
 
     def test_a_folder_that_another_worker_removes_does_no_harm(self, raisin: Endpoint) -> None:
         received(raisin, grains(10))
         (folders.home() / "gone").symlink_to("nowhere")
-        assert expiry.expire(NOON) == 0
+        expiry.clear_strays(NOON)
+        (folders.home() / "gone").unlink()

@@ -70,6 +70,13 @@ def test_a_column_may_be_named_for_a_feature(raisin: Endpoint) -> None:
     )
 
 
+def test_a_column_that_is_read_for_two_features_is_told(raisin: Endpoint) -> None:
+    job = checked(raisin, grains(20), mapping={"Perimeter": "Area"})
+    found = report(job)
+    assert (job.state, found.problems, found.extra) == ("ready", (), ("Perimeter",))
+    assert found.notes == ("The column “Area” is read for several features: “Area”, “Perimeter”.",)
+
+
 def test_columns_that_nobody_asks_for_are_named(raisin: Endpoint) -> None:
     assert report(checked(raisin, grains(20, labels=True))).extra == ("Class",)
     labelled = checked(raisin, grains(20, labels=True), label_column="Class")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings as configured
 from django.contrib.auth.models import User
+from django.db import OperationalError
 from django_tasks_db.models import DBTaskResult
 
 from endpoints.errors import (
@@ -165,7 +167,29 @@ def test_a_failure_leaves_no_files(raisin: Endpoint, monkeypatch: pytest.MonkeyP
         raise InvalidRequest("the bell is broken")
 
     monkeypatch.setattr(leases, "queue", fail)
+    before = left()
     refused(InvalidRequest, raisin, FILE)
+    assert left() == before
+
+
+def left() -> set[Path]:
+    return set(folders.home().glob("*")) if folders.home().exists() else set()
+
+
+def test_files_stay_while_it_is_not_known_whether_the_row_was_written(
+    raisin: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection may break behind the commit: then a job without its file would be left."""
+
+    def lost(path: Path) -> None:
+        raise OperationalError("the server closed the connection")
+
+    before = left()
+    monkeypatch.setattr(receiving, "sync", lambda path: path == folders.home() and lost(path))
+    with pytest.raises(OperationalError):
+        received(raisin, FILE)
+    [folder] = left() - before
+    assert (folder / "upload").read_bytes() == FILE
 
 
 def test_a_large_file_is_moved_and_not_copied(raisin: Endpoint) -> None:

@@ -288,6 +288,22 @@ def test_a_part_of_a_parquet_file_that_is_gone_is_written_again(
     assert areas.to_list() == pl.read_csv(grains(5_000))["Area"].to_list()
 
 
+def test_it_is_cancelled_while_its_parts_are_joined(
+    raisin: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def join(parts: Any, target: Path, alive: Callable[[], None]) -> None:
+        target.touch()
+        BatchJob.objects.update(cancel_requested_at=NOON)
+        while True:
+            alive()
+
+    monkeypatch.setattr(outputs.scoring, "join", join)
+    job = checked(raisin, as_parquet(grains(100)), starts_itself=True)
+    assert work(job).state == "cancelled"
+    assert not folders.results(job).exists()
+    assert list(folders.parts(job).glob("draft-*")) == []
+
+
 def test_it_is_not_scored_at_a_paused_endpoint(raisin: Endpoint) -> None:
     job = checked(raisin, grains(10), starts_itself=True)
     Endpoint.objects.update(paused_at=NOON)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from endpoints.services.datasets import profiling
+from endpoints.services.datasets import blocks, columns, profiling
 from endpoints.services.datasets.columns import ColumnProfile
 from mlcore.errors import DataError
 from mlcore.features import infer_columns
@@ -21,9 +22,9 @@ def nothing() -> None:
     """A worker that nobody wishes to stop."""
 
 
-def profiles(**columns: list[Any]) -> dict[str, ColumnProfile]:
-    rows, found = profiling.profile(pl.LazyFrame(columns), alive=nothing)
-    assert rows == len(next(iter(columns.values())))
+def profiles(**cells: list[Any]) -> dict[str, ColumnProfile]:
+    rows, found = profiling.profile(blocks.of_frame(pl.DataFrame(cells)), alive=nothing)
+    assert rows == len(next(iter(cells.values())))
     return {column.name: column for column in found}
 
 
@@ -68,6 +69,14 @@ def test_numbers_that_are_few_are_levels_too() -> None:
         ),
         ([str(i) for i in range(1, 31)], "number", "It numbers the rows: it may be an identifier."),
         ([str(i) for i in range(1, 30)] + [""], "number", ""),
+        (
+            [str(3 * i) for i in range(100)],
+            "number",
+            "It numbers the rows: it may be an identifier.",
+        ),
+        ([str(300 * i) for i in range(100)], "number", ""),
+        ([str(i) for i in range(10)], "number", ""),
+        ([f"no {i}" for i in range(30)], "category", "No two rows have the same value: it may be"),
         (["1", "2", "4"], "number", ""),
     ],
 )
@@ -75,6 +84,31 @@ def test_what_a_person_should_know(cells: list[str], kind: str, warning: str) ->
     found = one(cells)
     assert found.kind == kind
     assert found.warning.startswith(warning) if warning else not found.warning
+
+
+@pytest.mark.parametrize(
+    ("cells", "is_feature"),
+    [
+        (["1.5", "2", "2"] * 9, True),
+        (["red", "blue"] * 15, True),
+        ([str(300 * i) for i in range(100)], True),
+        (["a"] * 30, False),
+        ([""] * 30, False),
+        ([f"name {i}" for i in range(101)], False),
+        ([f"name {i}" for i in range(50)], False),
+        ([str(i) for i in range(30)], False),
+    ],
+)
+def test_identifiers_and_constants_are_no_features(cells: list[str], is_feature: bool) -> None:
+    found = one(cells)
+    assert found.feature is is_feature
+    assert columns.is_feature(found.to_dict()) is is_feature
+    assert bool(found.warning) is not is_feature
+
+
+@pytest.mark.parametrize(("kind", "is_feature"), [("number", True), ("text", False)])
+def test_a_profile_of_before_does_not_say_what_is_a_feature(kind: str, is_feature: bool) -> None:
+    assert columns.is_feature({"name": "x", "kind": kind}) is is_feature
 
 
 def test_parquet_has_kinds_of_its_own() -> None:
@@ -106,9 +140,9 @@ def test_long_cells_are_cut() -> None:
 
 
 def test_of_many_columns_each_is_in_its_place() -> None:
-    columns = {f"column {i}": [str(i), str(i + 1)] for i in range(120)}
-    found = profiles(**columns)
-    assert [found[name].minimum for name in columns] == [float(i) for i in range(120)]
+    cells = {f"column {i}": [str(i), str(i + 1)] for i in range(120)}
+    found = profiles(**cells)
+    assert [found[name].minimum for name in cells] == [float(i) for i in range(120)]
 
 
 def test_large_numbers_do_no_harm() -> None:
@@ -117,13 +151,33 @@ def test_large_numbers_do_no_harm() -> None:
     assert sum(found.histogram) == 3
 
 
-@pytest.mark.parametrize(("values", "kind"), [(97, "category"), (101, "text"), (1_900, "text")])
-def test_many_rows_are_estimated(values: int, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tiny_numbers_do_no_harm() -> None:
+    found = one(["0", "1.1125369292536007e-308"])
+    assert (found.histogram[0], found.histogram[-1]) == (1, 1)
+
+
+@pytest.mark.parametrize(("values", "kind"), [(97, "category"), (101, "text"), (9_000, "text")])
+def test_many_values_are_estimated(values: int, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is decisive is counted."""
-    monkeypatch.setattr(profiling, "COUNTED", 100)
-    found = one([f"no {i % values}" for i in range(2_000)])
+    monkeypatch.setattr(profiling, "COUNTED", 1_000)
+    found = one([f"no {i % values}" for i in range(10_000)])
     assert found.kind == kind
     assert found.distinct == (values if values < 200 else pytest.approx(values, rel=0.1))
+
+
+@pytest.mark.parametrize("start", range(12))
+def test_an_estimate_is_never_more_than_there_are(
+    start: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(profiling, "COUNTED", 100)
+    cells = [f"no {start * 1_000 + i}" for i in range(999)]
+    assert 500 < one([*cells, ""]).distinct <= 999
+
+
+def test_an_estimate_shows_identifiers_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(profiling, "COUNTED", 4_000)
+    assert one([str(i) for i in range(20_000)]).warning.startswith("It numbers the rows")
+    assert one([str(i % 15_000) for i in range(20_000)]).warning == ""
 
 
 def test_somebody_may_end_it() -> None:
@@ -131,7 +185,7 @@ def test_somebody_may_end_it() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        profiling.profile(pl.LazyFrame({"x": ["1"]}), alive=stop)
+        profiling.profile(blocks.of_frame(pl.DataFrame({"x": ["1"]})), alive=stop)
 
 
 CELLS = st.one_of(
@@ -157,3 +211,16 @@ def test_kinds_are_those_of_training(cells: list[str]) -> None:
         assert found.kind in ("constant", "text")
         return
     assert found.kind in (kind, "constant")
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(CELLS, min_size=1, max_size=40), st.integers(1, 7))
+def test_it_is_the_same_however_the_table_is_divided(cells: list[str], rows: int) -> None:
+    frame = pl.DataFrame({"x": cells})
+    parts = blocks.Blocks(lambda: frame.iter_slices(rows))
+    _, [found] = profiling.profile(parts, alive=nothing)
+    whole = one(cells)
+    exact = {"mean": None, "sd": None}
+    assert replace(found, **exact) == replace(whole, **exact)
+    for part, all_at_once in ((found.mean, whole.mean), (found.sd, whole.sd)):
+        assert part == (None if all_at_once is None else pytest.approx(all_at_once, rel=1e-6))

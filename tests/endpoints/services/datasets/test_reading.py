@@ -6,6 +6,7 @@ import gzip
 import io
 import threading
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -14,6 +15,8 @@ from endpoints.errors import InvalidData
 from endpoints.models import Dataset
 from endpoints.services import leases, working
 from endpoints.services.datasets import folders, reading, tables
+from endpoints.services.large.pieces import divide
+from endpoints.services.large.places import find
 from endpoints.services.leases import Lease, LeaseLost
 from tests import cast
 from tests.endpoints.services.datasets.files import GRAINS, stored
@@ -49,6 +52,33 @@ def test_it_works(tmp_path: Path) -> None:
     ]
     assert dataset.columns[2]["levels"] == [["Besni", 2], ["Kecimen", 2]]
     assert dataset.reading["delimiter"] == ","
+
+
+@pytest.mark.parametrize("most_in_memory", [10, 1 << 20])
+@pytest.mark.parametrize(
+    "content",
+    [
+        GRAINS.encode(),
+        gzip.compress(GRAINS.encode()),
+        GRAINS.encode("utf-16"),
+        GRAINS.replace("Kecimen", "Keçimen").encode("cp1252"),
+        b"sep=;\n" + GRAINS.replace(",", ";").encode(),
+    ],
+    ids=["plain", "gzip", "utf-16", "windows-1252", "sep"],
+)
+def test_whatever_its_size_a_file_is_read_alike(
+    tmp_path: Path, settings: Any, content: bytes, most_in_memory: int
+) -> None:
+    settings.RAISIN_IN_MEMORY_BYTES = most_in_memory
+    dataset = read(tmp_path, content)
+    assert (dataset.state, dataset.rows) == ("ready", 4)
+    assert [(c["name"], c["distinct"], c["missing"]) for c in dataset.columns] == [
+        ("Area", 4, 0),
+        ("Colour", 2, 1),
+        ("Class", 2, 0),
+    ]
+    (piece, *_) = divide(find([folders.source(dataset)])).pieces
+    assert piece.header == tables.table(dataset).header == ("Area", "Colour", "Class")
 
 
 def test_the_plain_file_takes_the_place_of_the_upload(tmp_path: Path) -> None:
@@ -142,6 +172,17 @@ def test_a_table_that_has_gone_bad_is_refused(tmp_path: Path) -> None:
     folders.source(dataset).write_bytes(b"PAR1")
     with pytest.raises(InvalidData, match=r"grains\.parquet cannot be read"):
         tables.table(dataset)
+
+
+def test_what_unpacks_to_more_than_four_times_the_limit_is_refused(
+    tmp_path: Path, settings: Any
+) -> None:
+    packed = gzip.compress((GRAINS + "3,red,Besni\n" * 100).encode())
+    settings.RAISIN_MAX_FILE_BYTES = 400
+    assert read(tmp_path, packed).state == "ready"
+    settings.RAISIN_MAX_FILE_BYTES = 200
+    dataset = read(tmp_path, gzip.compress((GRAINS + "3,red,Besni\n" * 101).encode()))
+    assert (dataset.state, "when it is unpacked" in dataset.message) == ("failed", True)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from endpoints.errors import DomainError, InvalidRequest
+from endpoints.services.large import engines
 from endpoints.services.large.engines import Blocks, Dask, EngineSpec, started
 from endpoints.services.large.settings import chosen
 from endpoints.services.large.training import DataSource, train
@@ -145,7 +146,7 @@ def test_a_cluster_that_has_had_no_worker_for_a_minute_is_named(
     dask = Dask(cluster, lambda: lives.append(cluster.now), cluster.clock)
     message = r"^No Dask worker has answered at tcp://there:8786 for 60 seconds\.$"
     with pytest.raises(DomainError, match=message):
-        dask.map(abs, [1, 2])
+        list(dask.map(abs, [1, 2]))
     assert (len(lives), cluster.looks) == (len(looks), [])
 
 
@@ -158,4 +159,33 @@ def test_it_waits_for_workers_as_long_as_there_are_some(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(pytest.importorskip("distributed"), "wait", cluster.wait)
     with pytest.raises(Cancelled):
-        Dask(cluster, alive, cluster.clock).map(abs, [1, 2])
+        list(Dask(cluster, alive, cluster.clock).map(abs, [1, 2]))
+
+
+class Quick:
+    """A Dask client whose tasks have ended; ``fetched`` are the sizes of what was asked for together."""
+
+    def __init__(self) -> None:
+        self.fetched: list[int] = []
+
+    def map(self, function: Any, *items: Any, pure: bool) -> list[Any]:
+        return list(map(function, *items))
+
+    def gather(self, futures: list[Any]) -> list[Any]:
+        self.fetched.append(len(futures))
+        return futures
+
+
+def test_answers_of_a_cluster_come_in_lots_as_they_are_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def wait(futures: Any, **how: Any) -> Any:
+        return SimpleNamespace(not_done=set())
+
+    monkeypatch.setattr(pytest.importorskip("distributed"), "wait", wait)
+    monkeypatch.setattr(engines, "AT_ONCE", 2)
+    client, lives = Quick(), []
+    answers = iter(Dask(client, lambda: lives.append(1)).map(abs, [-1, -2, -3, -4, -5]))
+    assert (next(answers), client.fetched) == (1, [2])
+    assert (list(answers), client.fetched) == ([2, 3, 4, 5], [2, 2, 1])
+    assert len(lives) == 3

@@ -15,6 +15,7 @@ from endpoints.services.large.pieces import Layout, divide
 from endpoints.services.large.places import find, read
 from endpoints.services.tables.records import MOST_ROW_BYTES
 from mlcore.errors import DataError
+from mlcore.textformats import parse_csv
 
 CELLS = st.text(st.sampled_from('ab1,;"\n\ré '), max_size=8)
 
@@ -129,6 +130,20 @@ def test_it_reads_delimiter_byte_order_mark_and_blank_lines(tmp_path: Path) -> N
     (piece,) = layout.pieces
     assert (piece.header, piece.delimiter) == (("x", "y"), ";")
     assert read(piece.url, piece.start, piece.stop) == b"1;2\r\n"
+
+
+def test_the_delimiter_is_found_as_in_a_file_in_memory(tmp_path: Path) -> None:
+    content = b"a,b,c;d\n1,5;2\n3,5;4\n"
+    (piece,) = layout_of(tmp_path / "a.csv", content).pieces
+    assert (piece.delimiter, piece.header) == (";", ("a,b,c", "d"))
+    assert parse_csv(content, name="a").header == piece.header
+
+
+def test_a_first_line_may_name_the_delimiter(tmp_path: Path) -> None:
+    layout = layout_of(tmp_path / "a.csv", b"\xef\xbb\xbfsep=|\r\nx|y,z,u\r\n1|2,3\r\n")
+    (piece,) = layout.pieces
+    assert (piece.header, piece.delimiter) == (("x", "y,z,u"), "|")
+    assert read(piece.url, piece.start, piece.stop) == b"1|2,3\r\n"
 
 
 def test_the_checksum_tells_other_content(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from endpoints.services.large import scratch
 from endpoints.services.large.engines import Blocks, EngineSpec
 from endpoints.services.large.scoring import LargeScoring, Scored, score
 from endpoints.services.tables import scoring as batch
@@ -174,6 +175,20 @@ def test_a_folder_of_another_job_is_refused(
     scored([source], tmp_path / "out", classifier)
     with pytest.raises(DataError, match="holds the results of other files, another version"):
         scored([source], tmp_path / "out", classifier, **change)
+
+
+@pytest.mark.parametrize("name", ["out", "scores.csv"])
+def test_a_place_that_another_process_writes_to_is_refused(
+    name: str, tmp_path: Path, classifier: Classifier
+) -> None:
+    source, out = with_bad_rows(tmp_path / "trees.csv"), tmp_path / name
+    with scratch.alone(tmp_path / f".{name}.lock"):
+        with pytest.raises(DataError, match=f"another process is writing to .*{name}"):
+            scored([source], out, classifier)
+        assert not out.exists()
+        assert scored([source], tmp_path / "other", classifier).rows == 500
+    assert scored([source], out, classifier).rows == 500
+    assert not (tmp_path / f".{name}.lock").exists()
 
 
 def test_a_missing_column_is_refused_with_a_suggestion(

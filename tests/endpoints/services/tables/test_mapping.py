@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from endpoints.services.tables.mapping import Missing, match
+from endpoints.services.tables.mapping import Missing, match, shared
 from mlcore.schema import Column, Schema
 
 SCHEMA = Schema((Column("Area", "number"), Column("MajorAxisLength", "number")))
@@ -36,3 +36,9 @@ def test_what_somebody_chose_goes_before_the_name() -> None:
 def test_a_choice_that_the_file_does_not_have_is_missing() -> None:
     found = match(SCHEMA, ["Area", "MajorAxisLength"], {"Area": "size"})
     assert [missing.name for missing in found.missing] == ["Area"]
+
+
+def test_a_column_may_answer_several_features() -> None:
+    matched = {"a": "x", "b": "y", "c": "x"}
+    assert shared(matched) == {"x": ["a", "c"]}
+    assert shared({"a": "x", "b": "y"}) == {}

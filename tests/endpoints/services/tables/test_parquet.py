@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import datetime
 import io
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import polars as pl
 import pytest
 
 from endpoints.errors import InvalidRequest
-from endpoints.services.tables import scoring
+from endpoints.services.tables import parquet_files, scoring
 from endpoints.services.tables.scoring import ScoringPlan
 from tests.endpoints.services.tables.files import errors, plan_of, prepared, two_classes
 
@@ -124,3 +126,61 @@ def test_damage_behind_a_good_footer_is_told(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, bytes(content))
     with pytest.raises(InvalidRequest, match="cannot be read"):
         list(scoring.chunks(plan))
+
+
+def parts_in(folder: Path) -> list[Path]:
+    parts = [folder / f"{number}.parquet" for number in range(3)]
+    for number, part in enumerate(parts):
+        part.write_bytes(parquet(Area=list(range(number * 100, number * 100 + 100))))
+    return parts
+
+
+def test_parts_are_joined_the_same_while_somebody_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet_files, "_SECONDS", 0.0)
+    parts, lives = parts_in(tmp_path), []
+    scoring.join(parts, tmp_path / "one")
+    scoring.join(parts, tmp_path / "looked", lambda: lives.append(1))
+    assert pl.read_parquet(tmp_path / "looked")["Area"].to_list() == list(range(300))
+    assert (tmp_path / "looked").read_bytes() == (tmp_path / "one").read_bytes()
+
+
+class Late:
+    """A pool that begins only when nobody waits any more."""
+
+    ended: list[type[BaseException]] = []
+
+    def __init__(self, size: int) -> None:
+        self.work: Any = None
+
+    def __enter__(self) -> Late:
+        return self
+
+    def submit(self, *work: Any, **how: Any) -> Any:
+        self.work = partial(*work, **how)
+
+    def __exit__(self, *raised: object) -> None:
+        try:
+            self.work()
+        except BaseException as error:
+            self.ended.append(type(error))
+
+
+def test_joining_ends_where_a_sign_of_life_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cancelled() -> None:
+        raise LookupError
+
+    monkeypatch.setattr(parquet_files, "ThreadPoolExecutor", Late)
+    monkeypatch.setattr(parquet_files, "wait", lambda *_, **__: SimpleNamespace(not_done=True))
+    with pytest.raises(LookupError):
+        scoring.join(parts_in(tmp_path), tmp_path / "whole", cancelled)
+    assert Late.ended == [InterruptedError]
+
+
+def test_what_is_wrong_with_a_part_is_told_while_somebody_looks(tmp_path: Path) -> None:
+    (tmp_path / "half").write_bytes(b"PAR1")
+    with pytest.raises(parquet_files.UNREADABLE):
+        scoring.join([tmp_path / "half"], tmp_path / "whole", lambda: None)

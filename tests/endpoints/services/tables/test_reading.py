@@ -75,6 +75,7 @@ def test_a_few_lines_that_are_no_utf_8_do_not_make_another_encoding(tmp_path: Pa
         ("a\n1\n", ","),
         ('"x, y";b;c\n1;2;3\n', ";"),
         ("a;b,c\n1;2\n3;4\n", ";"),
+        ("sep=;\na,b;c\n1,5;2\n", ";"),
         ('a,b\n1,"2\n' + "3,4\n" * 50_000, ","),
     ],
 )
@@ -82,6 +83,14 @@ def test_the_delimiter_is_the_one_that_parts_the_rows_alike(
     text: str, delimiter: str, tmp_path: Path
 ) -> None:
     assert prepared(tmp_path, text.encode()).delimiter == delimiter
+
+
+def test_a_line_that_names_the_delimiter_stands_before_the_header(tmp_path: Path) -> None:
+    found = prepared(tmp_path, b"\xef\xbb\xbfsep=;\r\nArea;Extent\r\n1;2\r\n")
+    assert (found.columns, found.header_bytes) == (
+        ("Area", "Extent"),
+        b"sep=;\r\nArea;Extent\r\n",
+    )
 
 
 def test_a_compressed_file_is_unpacked(tmp_path: Path) -> None:
