@@ -62,7 +62,7 @@ def simulate(tests: int, whole: int) -> None:
     from benchmarks.abtest_simulation import World
 
     worlds = [World(*facts) for facts in WORLDS]  # type: ignore[arg-type]
-    compared = abtest_whole_path.compare(worlds, repeats=whole, seed=SEED)  # soon, should they differ
+    compared = abtest_whole_path.compare(worlds, repeats=whole, seed=SEED)
     with threadpool_limits(1), ProcessPoolExecutor(mp_context=get_context("fork")) as pool:
         found = {
             world.name: presented(
