@@ -12,11 +12,12 @@ from itertools import islice
 DELIMITERS = ",;\t|"  # the first one where others fit no better
 _COMPARED = 50  # rows that tell the delimiter
 _LOOKED_AT = 2**20
-_DECLARED = re.compile(r'[\r\n]*"?sep=([,;\t|])"?(?:\r\n|\n|\r)', re.IGNORECASE)
+_DECLARED = re.compile(r'[\r\n]*"?sep=([,;\t|])"?(?:[\r\n]+|\Z)', re.IGNORECASE)
 
 
 def declared(text: str) -> tuple[str, int]:
-    """The delimiter that a first line such as ``sep=;`` names, as Excel writes it, and where the text goes on.
+    """The delimiter that a first line such as ``sep=;`` names, as Excel writes it, and where the text goes on
+    behind it and blank lines.
 
     >>> declared("sep=;\\na;b\\n"), declared("a;b\\n")
     ((';', 6), ('', 0))

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from mlcore.arrays import FloatArray
-from mlcore.errors import DataError
+from mlcore.errors import DataError, DescentError
 from mlcore.history import Descent, Recorder
 from mlcore.moments import moments_of, smoothness
 from mlcore.objective import Evaluation, Objective
@@ -46,12 +46,12 @@ def descend(
 def check_descent(
     descent: Descent, objective: Objective, settings: GradientDescentSettings
 ) -> None:
-    """DataError for a descent over other rows or with more epochs than are asked for."""
+    """DescentError for a descent over other rows or with more epochs than are asked for."""
     for place in (descent.point, descent.theta):
         if np.shape(place) != (objective.size,) or not np.isfinite(place).all():
-            raise DataError(f"a descent over these rows is at {objective.size} finite numbers")
+            raise DescentError(f"a descent over these rows is at {objective.size} finite numbers")
     if descent.epoch > settings.epochs:
-        raise DataError(
+        raise DescentError(
             f"the descent has gone {descent.epoch} epochs; {settings.epochs} are asked for"
         )
 

@@ -75,6 +75,10 @@ def at_lines(errors: Sequence[CellError]) -> DataError:
     return DataError.of(ordered[:MOST_LINES], place="line")
 
 
+class DescentError(DataError):
+    """A descent to go on from belongs to other rows or settings."""
+
+
 class ArtifactError(MlcoreError):
     """A model bundle is damaged, foreign or not the one that was asked for."""
 

@@ -115,7 +115,8 @@ def read_cells(columns: Sequence[Column], table: Table, alive: Alive = nothing) 
         alive()
         cells = table.cells(column.name)
         read = _read_number if column.kind == "number" else _read_level(column)
-        parsed: list[Any] = [None if cell in MISSING else read(cell) for cell in cells]
+        words = MISSING.difference(column.levels)  # a word that is a level means that
+        parsed: list[Any] = [None if cell in words else read(cell) for cell in cells]
         for row, value in enumerate(parsed):
             if isinstance(value, CellError):
                 errors.append(replace(value, row=table.lines[row], column=column.name))
@@ -251,9 +252,10 @@ def read_target(table: Table, *, target: str, classes: tuple[str, ...]) -> Float
     """
     cells = table.cells(target)
     read = _read_level(Column(target, "category", classes))
+    words = MISSING.difference(classes)
     errors = []
     for line, cell in zip(table.lines, cells, strict=True):
-        found = _no_label(cell) if cell in MISSING else read(cell)
+        found = _no_label(cell) if cell in words else read(cell)
         if isinstance(found, CellError):
             errors.append(replace(found, row=line, column=target))
     if errors:

@@ -75,7 +75,8 @@ def _native(cells: Sequence[str], feature: Feature | None) -> NDArray[Any]:
     if feature.level is None:
         return np.array([_number(cell) for cell in cells], dtype=np.float64)
     native = {as_text(value, feature.column): value for value in feature.categories}
-    values = [feature.missing if cell in MISSING else native[cell] for cell in cells]
+    words = MISSING.difference(native)
+    values = [feature.missing if cell in words else native[cell] for cell in cells]
     if isinstance(feature.categories[0], str):
         return np.array(values, dtype=np.object_)
     return np.array(values)

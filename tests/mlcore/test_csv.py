@@ -60,6 +60,14 @@ def test_a_first_line_may_name_the_delimiter(first: bytes) -> None:
     assert table.lines == (3, 5)
 
 
+def test_blank_lines_may_stand_behind_the_delimiter() -> None:
+    table = parse_csv(b"sep=;\r\n\r\n\na;b\n1;2\n", name="t.csv")
+    assert (table.header, table.rows, table.lines) == (("a", "b"), (("1", "2"),), (5,))
+    for alone in (b"sep=;", b"sep=;\n\n"):
+        with pytest.raises(DataError, match=r"t\.csv is empty"):
+            parse_csv(alone, name="t.csv")
+
+
 def test_a_column_may_be_called_sep() -> None:
     assert parse_csv(b"sep=,b\n1,2\n", name="t").header == ("sep=", "b")
 

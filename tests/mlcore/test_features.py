@@ -227,3 +227,12 @@ def test_decimal_commas_are_told() -> None:
     prices = parse_csv(b"a;k\n1,5;x\n2,25;y\n3,125;x\n", name="prices")
     with pytest.raises(DataError, match="numbers with commas, such as 1,5; write a decimal point"):
         infer_columns(prices, ["a"])
+
+
+def test_a_missing_word_that_is_a_level_or_class_of_a_model_means_that() -> None:
+    table = parse_csv(b"Shape,Class\nNULL,None\n,Besni\nround,None\n", name="t.csv")
+    cells = read_cells([Column("Shape", "category", ("NULL", "round"))], table)
+    assert cells.values["Shape"].tolist() == ["NULL", None, "round"]
+    assert cells.missing["Shape"].tolist() == [False, True, False]
+    classes = read_target(table, target="Class", classes=("Besni", "None"))
+    assert classes.tolist() == [1.0, 0.0, 1.0]
