@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -171,7 +173,7 @@ def test_its_standard_output_is_one_json_object(own_site: LiveSite) -> None:
 
 def workers(site: LiveSite) -> list[int]:
     assert site.process is not None
-    return [pid for pid in process_tree(site.process.pid) if b"work" in words(pid)]
+    return [pid for pid in process_tree(site.process.pid) if b"--beside" in words(pid)]
 
 
 def words(pid: int) -> list[bytes]:
@@ -182,13 +184,43 @@ def words(pid: int) -> list[bytes]:
         return []
 
 
+def wait_for_a_worker(site: LiveSite, but: tuple[int, ...] = ()) -> int:
+    end = time.monotonic() + 60
+    while not (found := [pid for pid in workers(site) if pid not in but]):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    return found[0]
+
+
+def wait_for_the_end(pid: int) -> None:
+    end = time.monotonic() + 60
+    while words(pid) not in ([], [b""]):  # what ended and is not waited for yet has no words
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
 def test_a_worker_beside_the_server_ends_with_it(own_site: LiveSite) -> None:
     own_site.start("--with-worker")
-    (worker,) = workers(own_site)
+    worker = wait_for_a_worker(own_site)
     assert own_site.process is not None
     own_site.process.kill()
     own_site.process.wait()
-    end = time.monotonic() + 20
-    while words(worker):
-        assert time.monotonic() < end
-        time.sleep(0.1)
+    wait_for_the_end(worker)
+
+
+def test_a_killed_worker_is_started_anew_and_one_that_was_asked_to_end_is_not(
+    own_site: LiveSite,
+) -> None:
+    own_site.start("--with-worker")
+    first = wait_for_a_worker(own_site)
+    os.kill(first, signal.SIGKILL)
+    second = wait_for_a_worker(own_site, but=(first,))
+    keeper = parent_of(second)
+    os.kill(keeper, signal.SIGTERM)
+    wait_for_the_end(second)
+    wait_for_the_end(keeper)
+    assert workers(own_site) == []
+
+
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])

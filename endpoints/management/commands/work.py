@@ -15,11 +15,12 @@ from types import MappingProxyType
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
-from django.db import InterfaceError, OperationalError, close_old_connections, connection
+from django.db import close_old_connections, connection
 from django.utils import timezone
 
 from endpoints.management.base import JsonCommand
 from endpoints.services import (
+    away,
     deliveries,
     housekeeping,
     installation,
@@ -86,7 +87,8 @@ class Command(JsonCommand):
         self, worker: Worker, done: Mapping[str, Counter[str]], beside: int | None
     ) -> None:
         """Long jobs have a thread of their own, so that messages and checks go on beside them."""
-        chores = {**CHORES, "parent": partial(end_with, beside, worker.stopping)}
+        # First: the others may have no database any more.
+        chores = {"parent": partial(end_with, beside, worker.stopping), **CHORES}
         with ThreadPoolExecutor(1, "jobs") as beside_chores:
             jobs = beside_chores.submit(
                 self._until_stopped, {"jobs": jobs_of(worker)}, worker.stopping, done
@@ -103,7 +105,7 @@ class Command(JsonCommand):
                 close_old_connections()
                 try:
                     work_off(chores, stopping, done)
-                except (OperationalError, InterfaceError) as error:
+                except away.ERRORS as error:
                     self.say(f"The database does not answer, trying again: {error}")
                 stopping.wait(PAUSE_SECONDS)
         finally:

@@ -82,10 +82,10 @@ def refuse_taken_port(host: str, port: int) -> None:
 
 
 def start_worker() -> None:
-    """A process of its own: what it loads and computes is not the server's."""
-    manage = str(settings.BASE_DIR / "manage.py")
-    arguments = [sys.executable, manage, "work", "--beside", str(os.getpid())]
-    subprocess.Popen(arguments, stdout=subprocess.DEVNULL)  # noqa: S603  no words from outside
+    """A process of its own, which is kept: what it loads and computes is not the server's."""
+    keeper = str(settings.BASE_DIR / "raisin_site" / "keeper.py")
+    worker = [sys.executable, str(settings.BASE_DIR / "manage.py"), "work"]
+    subprocess.Popen([sys.executable, keeper, str(os.getpid()), *worker])  # noqa: S603  our own words
 
 
 def serve(host: str, port: int) -> None:

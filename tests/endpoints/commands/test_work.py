@@ -222,3 +222,15 @@ def test_a_worker_that_is_told_to_stop_ends_what_it_does(
     left.refresh_from_db()
     assert (message.state, left.state) == ("delivered", "waiting")
     assert len(receiver.bodies) == 1
+
+
+def test_it_ends_with_its_server_though_the_database_is_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def gone(clock: object) -> None:
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(work, "CHORES", {"messages": gone})
+    monkeypatch.setattr(work, "behave_beside_others", lambda: None)
+    monkeypatch.setattr(work, "jobs_of", lambda worker: lambda clock: None)
+    call_command("work", "--beside", "1", stdout=StringIO())  # its parent is another
