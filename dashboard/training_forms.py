@@ -33,6 +33,7 @@ ALGORITHMS = {
 BINARY_ONLY = {"threshold": 0.5, "calibration": "none"}
 MOST_BOXES = 300
 """Columns that are chosen by boxes; of a table with more the left out ones are named."""
+MOST_NAMED = 5
 AFFIRMATIVE = ("1", "1.0", "true", "yes")
 STALE = "The target is another one now. Look at the positive class and the columns once more."
 
@@ -110,6 +111,11 @@ class TrainingForm(forms.Form):
     @property
     def classes(self) -> list[tuple[str, int]]:
         return self.target_column.levels if self.target_column else []
+
+    @property
+    def of_one_value(self) -> list[ColumnRow]:
+        """Columns that might be meant, were not a class written as a missing value is."""
+        return [each for each in self.table if each.distinct == 1 and each.missing][:MOST_NAMED]
 
     @property
     def boxes(self) -> list[tuple[Any, ColumnRow]]:

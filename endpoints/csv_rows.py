@@ -2,7 +2,7 @@
 
 It knows no HTTP. Cells that mean "no value" are missing; what is no number stays text, for the
 schema to refuse by row and column. Commas, semicolons, tabs or bars part the cells: whichever makes
-the first line what the schema names.
+the first line what the schema names, or what a line such as ``sep=;`` before it says.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from itertools import islice
 from typing import Literal, NamedTuple, get_args
 
 from endpoints.errors import InvalidRequest, InvalidRows, TooLarge
+from mlcore.delimiters import DELIMITERS, declared
 from mlcore.errors import MOST_CELLS, CellError, SchemaError, cut, did_you_mean, listed
 from mlcore.schema import Column, Schema
 from mlcore.table import MISSING, parse_number
@@ -23,7 +24,6 @@ from mlcore.table import MISSING, parse_number
 Header = Literal["present", "absent", "guess"]
 HEADERS: tuple[Header, ...] = get_args(Header)
 
-DELIMITERS = ",;\t|"  # the first one where others fit no better
 MOST_COLUMNS = 5_000
 GUESSED_BY = 64 * 1024  # characters that tell the delimiter
 MOST_NAMED = 20  # looking for the nearest name takes time
@@ -158,16 +158,19 @@ def _text(body: bytes) -> str:
 
 def _records(text: str, schema: Schema, most_rows: int) -> list[_Record]:
     """Read a header and so many rows; a megabyte holds far more rows than are ever scored."""
-    records = list(islice(_parsed(text, _delimiter(text, schema)), most_rows + 2))
+    delimiter, start = declared(text)
+    above, text = len(text[:start].splitlines()), text[start:]
+    parsed = _parsed(text, delimiter or _delimiter(text, schema), above)
+    records = list(islice(parsed, most_rows + 2))
     if len(records) > most_rows + 1:
         raise TooLarge(f"The CSV holds more than {most_rows:,} rows; that is the most at a time.")
     return records
 
 
-def _parsed(text: str, delimiter: str) -> Iterator[_Record]:
-    """Each record with the line where it begins, empty lines left out."""
+def _parsed(text: str, delimiter: str, above: int = 0) -> Iterator[_Record]:
+    """Each record with the line where it begins, empty lines left out; `above` are lines before the text."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    line = 1
+    line = above + 1
     try:
         for cells in reader:
             if len(cells) > MOST_COLUMNS:
@@ -176,7 +179,7 @@ def _parsed(text: str, delimiter: str) -> Iterator[_Record]:
                 )
             if cells:
                 yield _Record(line, cells)
-            line = reader.line_num + 1
+            line = above + reader.line_num + 1
     except csv.Error as error:
         raise InvalidRequest(f"Line {line} cannot be read as CSV: {error}.") from None
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from dashboard.formats import NBSP
+from dashboard.presenters.silence import silence
 from endpoints.models import BatchJob
 from endpoints.models.batch import BatchState
 
@@ -69,6 +70,7 @@ class Told:
     asks: bool
     seconds: int
     waits_long: bool
+    silence: str = ""
 
     @property
     def rows(self) -> str:
@@ -89,14 +91,17 @@ class Told:
 
 def told(job: BatchJob, now: datetime) -> Told:
     is_live = job.state not in NOT_UNDER_WAY
+    silent = silence(job, now)
+    how_far = progress(job, now) if job.state == BatchState.SCORING else None
     return Told(
         job=job,
         word=word(job),
         title=TITLES.get(job.state, ""),
-        progress=progress(job, now) if job.state == BatchState.SCORING else None,
+        progress=replace(how_far, left="") if how_far and silent else how_far,
         is_live=is_live,
         asks=job.state in ASKS,
         waits_long=job.state == BatchState.UPLOADED and now - job.created_at > LONG,
+        silence=silent,
         seconds=CALM if now - (job.started_at or job.created_at) > LONG else QUICK,
     )
 

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 
 from dashboard import formats
 from dashboard.drawings import svg
-from endpoints.services.datasets.columns import is_feature
+from endpoints.services.datasets.columns import is_feature, warning_of
 
 Profile = Mapping[str, Any]
 KINDS = {"number": "Number", "category": "Category", "text": "Text", "constant": "Constant"}
@@ -66,7 +66,7 @@ class ColumnRow:
 
     @property
     def warning(self) -> str:
-        return str(self.profile.get("warning") or "")
+        return warning_of(self.profile)
 
     @property
     def examples(self) -> list[str]:

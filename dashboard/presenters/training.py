@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ from django.db.models import F, Max, Min
 from dashboard.charts import LineChart
 from dashboard.formats import count, long_duration
 from dashboard.presenters import comparison, curves
+from dashboard.presenters.silence import silence
 from endpoints.models import Metric, Run
 from endpoints.models.run import RunState
 from endpoints.services.training_jobs.settings import TREES
@@ -22,6 +23,7 @@ LOSSES = {TRAINING_LOSS: "Training", curves.VALIDATION_LOSS: "Validation"}
 ON_ITS_WAY = (RunState.QUEUED, RunState.RUNNING)
 PATIENCE = timedelta(seconds=20)
 """How long a run may wait before the page asks whether there is a worker at all."""
+START_ONE = "Start one on the server: manage.py work."
 LEAVE = "You may leave this page: the training goes on, and its run stays in the list."
 
 
@@ -56,9 +58,13 @@ def progress_of(run: Run, now: datetime) -> Progress | None:
     if run.state == RunState.QUEUED:
         return Progress(*_waiting(run, now))
     step = _last_step(run)
-    if step is None:
-        return Progress(*_beginning(run))
-    return _under_way(run, step, now)
+    found = Progress(*_beginning(run)) if step is None else _under_way(run, step, now)
+    silent = "" if run.cancel_requested_at else silence(run, now)
+    if silent:
+        return replace(
+            found, sentence=silent, note=START_ONE if run.can_begin_anew else "", left=""
+        )
+    return found
 
 
 def step_of(run: Run) -> str:
@@ -76,10 +82,10 @@ def curve_of(run: Run) -> LineChart | None:
     return None if step is None else _chart(run, _losses(run, step))
 
 
-def problems_of(run: Any) -> list[Problem]:
+def problems_of(places: Iterable[Any] | None) -> list[Problem]:
     return [
         Problem(each.get("row"), each.get("column"), each.get("value"), each.get("message"))
-        for each in run.problems or ()
+        for each in places or ()
         if isinstance(each, Mapping)
     ]
 
@@ -101,6 +107,8 @@ def asked(run: Run) -> list[tuple[str, str]]:
 
 
 def _waiting(run: Run, now: datetime) -> tuple[str, str]:
+    if silent := silence(run, now):
+        return silent, START_ONE
     if now - run.started_at > PATIENCE:
         return (
             "Waiting for a worker.",

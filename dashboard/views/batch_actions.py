@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 
 from dashboard.batch_forms import RerunForm
 from dashboard.presenters import batches as presenter
-from dashboard.submissions import submission_of
+from dashboard.submissions import submission_of, tell
 from dashboard.views.batch_job import show, versions_of
 from dashboard.views.shell import caller_of, page
 from endpoints.models import BatchJob
@@ -62,7 +62,7 @@ def rerun_batch(request: HttpRequest, batch_id: str) -> HttpResponse:
         now=timezone.now(),
         submission=submission_of(request),
     )
-    messages.success(request, f"{version.label} has the same file now.")
+    tell(request, again, f"{version.label} has the same file now.")
     return redirect("dashboard:batch", again.pk)
 
 

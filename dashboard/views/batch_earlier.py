@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 
 from dashboard.batch_forms import EarlierForm
-from dashboard.submissions import submission_of
+from dashboard.submissions import submission_of, tell
 from dashboard.views.batches import MOST_VERSIONS
 from dashboard.views.shell import caller_of, page
 from endpoints.errors import Conflict, InvalidRequest, NoModel, NotFound
@@ -76,7 +75,7 @@ def _score(request: HttpRequest, kept: Kept, form: EarlierForm) -> HttpResponse:
         )
     except REFUSALS as error:
         return _show(request, kept, form, problem=error.message, status=error.status)
-    messages.success(request, f"{again.version.label} has the same file now.")
+    tell(request, again, f"{again.version.label} has the same file now.")
     return redirect("dashboard:batch", again.pk)
 
 

@@ -23,7 +23,7 @@ from dashboard.batch_forms import UploadForm
 from dashboard.formats import filesize
 from dashboard.presenters import batches as presenter
 from dashboard.presenters.batch_check import named
-from dashboard.submissions import submission_of
+from dashboard.submissions import submission_of, tell
 from dashboard.views.shell import caller_of, page
 from endpoints.errors import (
     Conflict,
@@ -108,6 +108,7 @@ def _receive(request: HttpRequest, endpoints: list[Endpoint]) -> HttpResponse:
         )
     except ABOUT_THE_FILE as error:
         return _refuse(request, choice, form, error, error.status)
+    tell(request, job)
     address = reverse("dashboard:batch", args=[job.pk])
     return HttpResponseClientRedirect(address) if request.htmx else redirect(address)
 

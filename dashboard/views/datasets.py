@@ -53,7 +53,8 @@ def dataset(request: HttpRequest, dataset_id: str) -> HttpResponse:
         "shows_rows": shows_rows,
         "preview": preview(found) if shows_rows else None,
         "usable": sum(row.is_usable for row in rows),
-        "problems": problems_of(found),
+        "problems": problems_of(visible.problems(caller, found)),
+        "message": visible.message(caller, found),
         "runs": runs_of(request, found),
         "may_train": caller.may(Need.TRAIN),
     }

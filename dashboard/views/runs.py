@@ -27,6 +27,8 @@ from endpoints.models import AlgorithmVersion, Endpoint, Metric, Run
 from endpoints.models.run import RunState
 from endpoints.services import access, auto_promotion, catalog, lifecycle
 from endpoints.services.access import Caller, Need
+from endpoints.services.datasets import visible
+from endpoints.services.training_jobs import noting
 
 PAGE_SIZE = 50
 LISTED = ("validation_accuracy", "validation_roc_auc", "validation_log_loss")
@@ -93,7 +95,9 @@ def run(request: HttpRequest, run_id: str) -> HttpResponse:
     context = {
         "run": found,
         "progress": progress,
-        "problems": training.problems_of(found),
+        "problems": training.problems_of(visible.problems(caller, found)),
+        "message": visible.message(caller, found),
+        "notes": noting.notes_of(found),
         "asked": training.asked(found),
         "loaded": loaded,
         "numbers": numbers,
@@ -174,8 +178,8 @@ def is_under_way(run: Run) -> bool:
 
 
 def find_run(caller: Caller, run_id: str) -> Run:
-    visible = access.visible_runs(caller)
-    found = visible.select_related("experiment", "created_by").filter(pk=run_id).first()
+    seen = access.visible_runs(caller)
+    found = seen.select_related("experiment", "created_by", "dataset").filter(pk=run_id).first()
     if found is None:
         raise NotFound(f"There is no run {run_id[:32]}.")
     return found
@@ -183,8 +187,8 @@ def find_run(caller: Caller, run_id: str) -> Run:
 
 def filter_runs(request: HttpRequest) -> RunFilter:
     """Return the filtered runs; archived ones only where they are asked for."""
-    visible = access.visible_runs(caller_of(request))
-    listed = visible.select_related("experiment", "created_by")
+    seen = access.visible_runs(caller_of(request))
+    listed = seen.select_related("experiment", "created_by")
     shown = listed if "archived" in request.GET else listed.unarchived()
     return RunFilter(request.GET, queryset=shown)
 

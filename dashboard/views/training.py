@@ -22,7 +22,7 @@ from django.views.decorators.http import require_POST
 from dashboard import spooling
 from dashboard.dataset_forms import DatasetForm
 from dashboard.presenters.datasets import column_rows
-from dashboard.submissions import submission_of
+from dashboard.submissions import submission_of, tell
 from dashboard.training_forms import STALE, TrainingForm, answers_kept, answers_like
 from dashboard.views.runs import find_run
 from dashboard.views.shell import caller_of, page
@@ -91,7 +91,7 @@ def again(request: HttpRequest, run_id: str) -> HttpResponse:
     repeated = repeating.again(
         run, actor=caller_of(request), now=timezone.now(), submission=submission_of(request)
     )
-    messages.success(request, "The same training once more, as a run of its own.")
+    tell(request, repeated, "The same training once more, as a run of its own.")
     return redirect("dashboard:run", repeated.pk)
 
 
@@ -134,6 +134,7 @@ def _submit(request: HttpRequest, form: TrainingForm, dataset: Dataset) -> HttpR
     except DomainError as error:
         problem = form.refuse(error)
         return _show_form(request, form, dataset, status=error.status, problem=problem)
+    tell(request, run)
     return redirect("dashboard:run", run.pk)
 
 

@@ -21,7 +21,7 @@ from endpoints.api.file_bodies import FileView, received_file
 from endpoints.api.operations import IDEMPOTENT, PAGED, Operation, Operations
 from endpoints.api.permissions import EndpointDecides
 from endpoints.errors import InvalidRequest
-from endpoints.models import AlgorithmVersion, BatchJob
+from endpoints.models import AlgorithmVersion, BatchJob, Status
 from endpoints.models.batch import ENDED, BatchState
 from endpoints.services import access, rates, serving
 from endpoints.services.access import Need
@@ -59,7 +59,7 @@ class _BatchView(JsonView):
     def choose(self, served: Served, given: Mapping[str, Any]) -> AlgorithmVersion | None:
         """Return the version that is asked for as in a prediction; None leaves it to the service."""
         number, status = given.get("version"), given.get("status")
-        if number is None and status is None:
+        if number is None and status in (None, Status.PRODUCTION):
             return None
         return served.version(number, status)
 

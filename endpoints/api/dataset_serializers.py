@@ -6,11 +6,13 @@ from typing import Any
 
 from rest_framework import serializers
 
+from endpoints.api.base import caller_in
 from endpoints.models import Dataset
 from endpoints.services.datasets import visible
 
 
 class DatasetSerializer(serializers.ModelSerializer[Dataset]):
+    message = serializers.SerializerMethodField()
     created_by = serializers.CharField(source="created_by_name")
     url = serializers.HyperlinkedIdentityField(
         view_name="api:dataset", lookup_url_kwarg="dataset_id"
@@ -34,10 +36,14 @@ class DatasetSerializer(serializers.ModelSerializer[Dataset]):
             "url",
         )
 
+    def get_message(self, dataset: Dataset) -> str:
+        return visible.message(caller_in(self.context), dataset)
+
 
 class DatasetDetailSerializer(DatasetSerializer):
     notes = serializers.SerializerMethodField()
     columns = serializers.SerializerMethodField()
+    problems = serializers.SerializerMethodField()
 
     class Meta(DatasetSerializer.Meta):
         fields = (*DatasetSerializer.Meta.fields, "columns", "notes", "problems")
@@ -49,3 +55,6 @@ class DatasetDetailSerializer(DatasetSerializer):
 
     def get_columns(self, dataset: Dataset) -> list[dict[str, Any]]:
         return visible.columns(self.context["caller"], dataset)
+
+    def get_problems(self, dataset: Dataset) -> list[dict[str, Any]]:
+        return visible.problems(self.context["caller"], dataset)

@@ -158,6 +158,9 @@ def under_way(run: Run, request: Request, caller: Caller) -> Response:
 
 def written(run: Run, request: Request, caller: Caller) -> dict[str, object]:
     """Write the run as it is stored now."""
-    runs = Run.objects.select_related("experiment").prefetch_related(serializers.metrics_of(""))
-    context = {"request": request, "visible": access.visible_endpoints(caller)}
+    runs = Run.objects.select_related("experiment", "dataset").prefetch_related(
+        serializers.metrics_of("")
+    )
+    visible_endpoints = access.visible_endpoints(caller)
+    context = {"request": request, "caller": caller, "visible": visible_endpoints}
     return dict(serializers.RunDetailSerializer(runs.get(pk=run.pk), context=context).data)

@@ -258,6 +258,7 @@ SCHEMAS: dict[str, Schema] = {
             spec=ANYTHING,
             progress=nullable(record(iteration=COUNT, of=nullable(COUNT), loss=nullable(NUMBER))),
             problems=listed(PROBLEM_PLACE),
+            notes=listed(TEXT),
             cancel_requested_at=nullable(MOMENT),
         ),
         "series",

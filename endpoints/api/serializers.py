@@ -8,12 +8,15 @@ from django.db.models import Prefetch
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
+from endpoints.api.base import caller_in
 from endpoints.api.change_serializers import step_json
 from endpoints.errors import NoModel
 from endpoints.models import AlgorithmVersion, Endpoint, Metric, Run
 from endpoints.models.run import RunState
 from endpoints.services import serving
 from endpoints.services.configuring import SETTINGS
+from endpoints.services.datasets import visible
+from endpoints.services.training_jobs import noting
 
 # Loaded beside the objects so that a list costs the same number of queries at any length.
 LIVE_VERSION = Prefetch(
@@ -139,6 +142,7 @@ class VersionDetailSerializer(VersionSerializer):
 
 
 class RunSerializer(serializers.ModelSerializer[Run]):
+    message = serializers.SerializerMethodField()
     experiment = serializers.CharField(source="experiment.name")
     dataset = serializers.SerializerMethodField()
     metrics = serializers.SerializerMethodField()
@@ -163,6 +167,9 @@ class RunSerializer(serializers.ModelSerializer[Run]):
             "url",
         )
 
+    def get_message(self, run: Run) -> str:
+        return visible.message(caller_in(self.context), run)
+
     def get_dataset(self, run: Run) -> dict[str, Any]:
         return {
             "name": run.dataset_name,
@@ -183,6 +190,8 @@ class RunDetailSerializer(RunSerializer):
     versions = serializers.SerializerMethodField()
     dataset_id = serializers.CharField(allow_null=True)
     progress = serializers.SerializerMethodField()
+    problems = serializers.SerializerMethodField()
+    notes = serializers.SerializerMethodField()
 
     class Meta(RunSerializer.Meta):
         fields = (
@@ -195,6 +204,7 @@ class RunDetailSerializer(RunSerializer):
             "spec",
             "progress",
             "problems",
+            "notes",
             "cancel_requested_at",
         )
 
@@ -208,6 +218,13 @@ class RunDetailSerializer(RunSerializer):
             "of": run.spec.get("epochs"),
             "loss": told.value if told else None,
         }
+
+    def get_problems(self, run: Run) -> list[dict[str, Any]]:
+        return visible.problems(caller_in(self.context), run)
+
+    def get_notes(self, run: Run) -> list[str]:
+        """What a training did that nobody asked for."""
+        return noting.notes_of(run)
 
     def get_artifact(self, run: Run) -> dict[str, str] | None:
         if not run.artifact_sha256:

@@ -108,5 +108,9 @@ class BatchJob(Job):
         return self.id[:8]
 
     @property
+    def came_to_nothing(self) -> bool:
+        return super().came_to_nothing or self.state == BatchState.EXPIRED
+
+    @property
     def has_ended(self) -> bool:
         return self.state in ENDED

@@ -57,6 +57,9 @@ class Job(models.Model):
     FAILED: ClassVar[str] = "failed"
     CANCELLED: ClassVar[str] = "cancelled"
 
+    is_new: bool = False
+    """Whether this very call has made it; what is read from the database was asked for before."""
+
     state = models.CharField(max_length=16)
     message = models.TextField(blank=True)
     attempt = models.PositiveSmallIntegerField(default=0, editable=False)
@@ -69,6 +72,13 @@ class Job(models.Model):
 
     class Meta:
         abstract = True
+
+    @property
+    def came_to_nothing(self) -> bool:
+        """Whether it ended without what was asked for, or is about to, since somebody cancelled it."""
+        is_under_way = self.state in {*self.WORK, *self.WORK.values()}
+        is_cancelled = is_under_way and self.cancel_requested_at is not None
+        return is_cancelled or self.state in (self.FAILED, self.CANCELLED)
 
     @property
     def can_begin_anew(self) -> bool:

@@ -92,6 +92,11 @@ class Caller:
             return f"key {self.key.name}{of}"[:150]
         return self.system or "anonymous"
 
+    @property
+    def identity(self) -> str:
+        """Who it is wherever forms and requests are told apart by sender: keys may be called alike."""
+        return f"key {self.key.prefix}" if self.key is not None else f"person {self.name}"
+
     def may(self, need: Need, endpoint: Endpoint | None = None) -> bool:
         """Say whether the caller may do this at an endpoint; without one, whether anywhere."""
         if self.system:

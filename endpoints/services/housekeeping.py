@@ -4,6 +4,7 @@ is gone. `tick` does what of it needs no worker.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -64,15 +65,20 @@ class Patient:
     """Takes over what dead workers left, but not what nobody could be heard of.
 
     While the database was away, or this machine slept, the living ones fell silent too: they get the time of a
-    lease to be heard again.
+    lease to be heard again. All threads of a process look through the same one.
     """
 
     def __init__(self, take_over: Callable[[datetime], int] = leases.take_over) -> None:
         self._take_over = take_over
         self._looked_at: datetime | None = None
         self._waits_until: datetime | None = None
+        self._one_at_a_time = threading.Lock()
 
     def __call__(self, now: datetime) -> int:
+        with self._one_at_a_time:
+            return self._look(now)
+
+    def _look(self, now: datetime) -> int:
         lease = timedelta(seconds=settings.RAISIN_LEASE_SECONDS)
         since = now - self._looked_at if self._looked_at else timedelta(0)
         if self._waits_until is None and since > max(lease, SHORTEST_GAP):

@@ -18,7 +18,7 @@ from time import monotonic
 from typing import Any, TypeVar, cast
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import F
 
 from endpoints.models import BatchJob, Dataset, Run
@@ -29,7 +29,10 @@ KINDS: tuple[type[Job], ...] = (Dataset, BatchJob, Run)
 MOST_ATTEMPTS = 3
 """Workers that may die one after another at the same place of a job."""
 GAVE_UP = "{} workers died at it one after another: it may need more memory than they have."
-ENDED_BEFORE = "Its process ended before it did."
+ENDED_BEFORE = (
+    "The process of manage.py train ended before the training did (killed, or out of memory): "
+    "start it again."
+)
 
 SECONDS_BETWEEN_CHECKS = 0.5
 SECONDS_BETWEEN_TRIES = 1.0
@@ -56,13 +59,20 @@ def new_worker_name() -> str:
 
 @dataclass
 class Lease:
-    """One worker's hold on one job. `stopping` is set when the worker is to end."""
+    """One worker's hold on one job. `stopping` is set when the worker is to end.
+
+    Its state of work is kept apart: what was written on the job here may never come to the database.
+    """
 
     job: Job
     worker: str
     clock: Clock
     stopping: threading.Event = field(default_factory=threading.Event)
     _next_check: float = field(default=float("-inf"), init=False)
+    _working: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._working = self.job.state
 
     def save(self, **facts: Any) -> None:
         """Write columns of the job with a sign of life; a new cursor shows that the job moves.
@@ -114,12 +124,12 @@ class Lease:
 
         Nor does it where the job was taken away meanwhile, and waits for the next worker.
         """
-        waiting = _waiting_state(self.job)
+        waiting = _waiting_state(self.job, self._working)
         facts = {"state": waiting, "worker": "", "attempt": F("attempt") - 1}
-        if self._mine().update(heartbeat_at=self.clock(), **facts):
-            self.job.refresh_from_db()
-            doorbell.ring(self.job)
-            return
+        with transaction.atomic():
+            if self._mine().update(heartbeat_at=self.clock(), **facts):
+                doorbell.ring(_same(self.job).get())
+                return
         unclaimed = _same(self.job).filter(state=waiting, worker="", attempt=self.job.attempt)
         unclaimed.filter(attempt__gt=0).update(attempt=F("attempt") - 1)
 
@@ -127,7 +137,7 @@ class Lease:
         self._mine().update(heartbeat_at=self.clock())
 
     def _mine(self) -> JobQuerySet[Job]:
-        return _same(self.job).filter(worker=self.worker, state=self.job.state)
+        return _same(self.job).filter(worker=self.worker, state=self._working)
 
 
 def queue(job: Job, now: datetime) -> None:
@@ -248,7 +258,7 @@ def _after_silence(job: Job, now: datetime) -> dict[str, Any]:
         return ended | {"state": job.CANCELLED}
     if job.attempt >= MOST_ATTEMPTS:
         return ended | {"state": job.FAILED, "message": GAVE_UP.format(job.attempt)}
-    return {"state": _waiting_state(job), "worker": "", "heartbeat_at": now}
+    return {"state": _waiting_state(job, job.state), "worker": "", "heartbeat_at": now}
 
 
 def _beat(lease: Lease, ended: threading.Event) -> None:
@@ -264,8 +274,9 @@ def _beat(lease: Lease, ended: threading.Event) -> None:
         connection.close()
 
 
-def _waiting_state(job: Job) -> str:
-    return next(waiting for waiting, working in job.WORK.items() if working == job.state)
+def _waiting_state(job: Job, state: str) -> str:
+    """Return in which state waits what is worked at in this one."""
+    return next(waiting for waiting, working in job.WORK.items() if working == state)
 
 
 def _same(job: _Job) -> JobQuerySet[_Job]:

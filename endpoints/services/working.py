@@ -9,13 +9,12 @@ from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
 from typing import TypeVar
 
-from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 from django_tasks_db.management.commands.db_worker import Worker as TaskRunner
 
 from endpoints.errors import DomainError
 from endpoints.models.job import Job
-from endpoints.services import leases
+from endpoints.services import away, leases
 from endpoints.services.leases import Cancelled, Lease, LeaseLost, Stopped
 from mlcore.errors import MlcoreError
 
@@ -53,7 +52,7 @@ def at(
     with leases.held(Lease(job, worker.name, timezone.now, worker.stopping)) as lease:
         try:
             work(job, lease)
-        except (LeaseLost, Cancelled, Stopped, OperationalError, InterfaceError):
+        except (LeaseLost, Cancelled, Stopped, *away.ERRORS):
             raise
         except (DomainError, MlcoreError) as error:
             lease.end(job.FAILED, message=str(error), problems=places(error))

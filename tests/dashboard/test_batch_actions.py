@@ -12,6 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpResponse
 from django.test import Client
 
+from dashboard.submissions import ASKED_BEFORE
 from endpoints.models import BatchJob, Endpoint
 from endpoints.services import working
 from endpoints.services.batches import checking, folders, scoring, starting
@@ -227,16 +228,21 @@ def test_another_version_scores_the_same_file(done: BatchJob, client: Client) ->
 
 
 def test_pressed_twice_it_is_scored_again_once(done: BatchJob, client: Client) -> None:
-    answers = {"version": "2", "csrfmiddlewaretoken": "a" * 64}
-    pages = {client.post(f"{page_of(done)}rerun/", answers).headers["Location"] for _ in range(2)}
-    assert len(pages) == 1
+    address, answers = f"{page_of(done)}rerun/", {"version": "2", "csrfmiddlewaretoken": "a" * 64}
+    first, second = (client.post(address, answers, follow=True) for _ in range(2))
+    assert first.redirect_chain == second.redirect_chain
+    assert "v2 has the same file now." in text_of(first)
+    assert ASKED_BEFORE in text_of(second)
+    assert "has the same file now" not in text_of(second)
     assert BatchJob.objects.count() == 2
 
 
 def test_uploaded_twice_by_one_form_it_is_one_job(raisin: Endpoint, client: Client) -> None:
     token = {"csrfmiddlewaretoken": "a" * 64}
-    pages = {send(client, FILE, **token).headers["Location"] for _ in range(2)}
-    assert len(pages) == 1
+    first = send(client, FILE, **token).headers["Location"]
+    assert ASKED_BEFORE not in text_of(client.get(first))
+    assert send(client, FILE, **token).headers["Location"] == first
+    assert ASKED_BEFORE in text_of(client.get(first))
     assert BatchJob.objects.count() == 1
 
 

@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from dashboard.submissions import ASKED_BEFORE
 from endpoints.models import BatchJob, Endpoint
 from tests import cast
 from tests.dashboard.batch_jobs import a_job
@@ -48,8 +49,11 @@ def test_without_a_version_production_scores_it(raisin: Endpoint, client: Client
 def test_a_button_pressed_twice_scores_it_once(raisin: Endpoint, client: Client) -> None:
     job = uploaded(client, FILE)
     answers = {"endpoint": "raisin", "job": job.pk, "csrfmiddlewaretoken": "of this page"}
-    first, second = (client.post(EARLIER, answers).headers["Location"] for _ in range(2))
-    assert first == second
+    first, second = (client.post(EARLIER, answers, follow=True) for _ in range(2))
+    assert first.redirect_chain == second.redirect_chain
+    assert "v1 has the same file now." in text_of(first)
+    assert ASKED_BEFORE in text_of(second)
+    assert "has the same file now" not in text_of(second)
     assert BatchJob.objects.count() == 2
 
 

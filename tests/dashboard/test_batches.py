@@ -18,6 +18,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from dashboard.presenters import batches
+from dashboard.presenters.silence import clock
 from endpoints.models import BatchJob, Endpoint
 from endpoints.services import uploads
 from endpoints.services.batches import folders
@@ -193,6 +194,23 @@ def test_it_tells_how_far_it_is(raisin: Endpoint, ana: User, browse: Browse) -> 
     said = page.content.decode()
     assert '<progress aria-label="Rows scored" max="12480" value="6240">' in said
     assert 'data-step="50"' in said
+
+
+@pytest.mark.parametrize(
+    ("state", "worker", "then"),
+    [("scoring", "w", "goes on"), ("checking", "w", "goes on"), ("queued", "", "begins")],
+)
+def test_a_worker_that_is_heard_of_no_more_is_told(
+    state: str, worker: str, then: str, raisin: Endpoint, ana: User, browse: Browse
+) -> None:
+    now = timezone.now()
+    heard = now - timedelta(minutes=10)
+    job = a_job(raisin, ana, state, worker=worker, heartbeat_at=heard)
+    said = text_of(browse(ana).get(page_of(job)))
+    assert f"No worker has been heard of since {clock(heard, now)}; it {then} when one is." in said
+    assert "s left" not in said
+    BatchJob.objects.update(heartbeat_at=now)
+    assert "heard of" not in text_of(browse(ana).get(page_of(job)))
 
 
 def test_a_file_that_no_worker_takes_says_so(raisin: Endpoint, ana: User, browse: Browse) -> None:

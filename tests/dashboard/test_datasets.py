@@ -130,6 +130,25 @@ def test_a_file_that_cannot_be_read_says_where(client_of_dana: Client) -> None:
     assert_clean(response)
 
 
+@pytest.mark.parametrize(("person", "sees"), [("dana", True), ("eve", False)])
+@pytest.mark.parametrize("state", ["ready", "failed"])
+def test_cells_are_quoted_to_who_trains(
+    state: str, person: str, sees: bool, db: None, request: pytest.FixtureRequest, browse: Browse
+) -> None:
+    cell = {"row": 7, "column": "Area", "value": "Ada", "message": "the cell holds a NUL byte"}
+    odd = number("Area", warning="1 cell is no usable number.", odd="Ada")
+    dataset = a_dataset(state=state, problems=[cell], columns=[odd])
+    response = browse(request.getfixturevalue(person)).get(f"/datasets/{dataset.pk}/")
+    said = text_of(response)
+    assert ("1 cell is no usable number." if state == "ready" else "a NUL byte") in said
+    assert ("Ada" in response.content.decode()) is sees
+
+
+def test_the_form_to_train_quotes_a_cell_too() -> None:
+    odd = number("Area", warning="1 cell is no usable number.", odd="Ada")
+    assert row(odd).warning == "1 cell is no usable number. Such as “Ada”."
+
+
 def test_very_many_columns_come_in_pages(client_of_dana: Client) -> None:
     dataset = a_dataset(columns=[number(f"c{place}") for place in range(250)])
     response = client_of_dana.get(f"/datasets/{dataset.pk}/?page=3")

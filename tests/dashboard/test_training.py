@@ -12,6 +12,7 @@ from django.http import HttpResponse
 from django.test import Client
 from pytest_django.fixtures import Settings
 
+from dashboard.submissions import ASKED_BEFORE
 from endpoints.models import Dataset, Run
 from endpoints.services import uploads
 from tests.dashboard.conftest import Browse
@@ -153,6 +154,15 @@ def test_a_table_without_classes_cannot_be_asked(client_of_dana: Client) -> None
     assert_clean(response)
 
 
+def test_a_class_that_reads_as_a_missing_value_is_told(client_of_dana: Client) -> None:
+    told = "Every row that has a value has the same one; 50 have none."
+    answer = category("Answer", "Yes", missing=50) | {"kind": "constant", "warning": told}
+    dataset = a_dataset(columns=[number("Area"), answer])
+    response = client_of_dana.get(f"/train/{dataset.pk}/")
+    assert f"“Answer”: {told}" in text_of(response)
+    assert_clean(response)
+
+
 def test_rows_without_a_target_are_told_beforehand(client_of_dana: Client) -> None:
     columns = [number("Area"), category("Class", "a", "b", missing=1)]
     response = client_of_dana.get(f"/train/{a_dataset(columns=columns).pk}/")
@@ -212,6 +222,17 @@ def test_pressed_twice_it_starts_once(client_of_dana: Client) -> None:
     assert first == second
     assert ask(client_of_dana, dataset, **token, experiment="other").headers["Location"] != first
     assert ask(client_of_dana, dataset).headers["Location"] != first
+
+
+def test_after_it_was_cancelled_the_same_page_starts_it_anew(client_of_dana: Client) -> None:
+    dataset, token = a_dataset(), {"csrfmiddlewaretoken": "a" * 64}
+    first = ask(client_of_dana, dataset, **token).headers["Location"]
+    client_of_dana.post(f"{first}cancel/")
+    second = ask(client_of_dana, dataset, **token).headers["Location"]
+    assert second != first
+    assert ASKED_BEFORE not in text_of(client_of_dana.get(second))
+    assert ask(client_of_dana, dataset, **token).headers["Location"] == second
+    assert ASKED_BEFORE in text_of(client_of_dana.get(second))
 
 
 def test_every_page_has_a_token_of_its_own(client_of_dana: Client) -> None:

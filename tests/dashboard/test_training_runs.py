@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
+from dashboard.presenters.silence import clock
+from dashboard.submissions import ASKED_BEFORE
 from endpoints.models import Metric, Run
 from tests import cast
 from tests.dashboard.conftest import Browse
@@ -71,6 +73,37 @@ def test_a_run_that_waits_says_so(client_of_dana: Client) -> None:
 def test_a_run_that_waits_long_asks_for_a_worker(client_of_dana: Client) -> None:
     run = a_run(a_dataset(), started_at=timezone.now() - timedelta(minutes=2))
     assert "manage.py work" in page_of(client_of_dana, run)
+
+
+def test_a_worker_that_is_heard_of_no_more_is_told(client_of_dana: Client) -> None:
+    """The time that is left is nobody's guess then."""
+    now = timezone.now()
+    early, heard = now - timedelta(hours=2), now - timedelta(minutes=10)
+    run = training_run(started_at=early, heartbeat_at=heard)
+    said = page_of(client_of_dana, run)
+    assert f"No worker has been heard of since {clock(heard, now)}; it goes on when one is." in said
+    assert "Training, epoch" not in said
+    assert "left" not in said
+    Run.objects.update(heartbeat_at=now)
+    assert "heard of" not in page_of(client_of_dana, run)
+    Run.objects.update(state="queued", worker="", heartbeat_at=heard)
+    assert f"heard of since {clock(heard, now)}; it begins when one is." in page_of(
+        client_of_dana, run
+    )
+
+
+def test_a_command_that_is_heard_of_no_more_does_not_go_on(client_of_dana: Client) -> None:
+    early = timezone.now() - timedelta(hours=2)
+    run = a_run(None, state="running", worker="host:1:x", started_at=early, heartbeat_at=early)
+    said = page_of(client_of_dana, run)
+    assert "Nothing has been heard of its process since" in said
+    assert "goes on" not in said
+
+
+def test_a_moment_of_another_day_has_its_date() -> None:
+    now = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    assert clock(now - timedelta(hours=1), now) == "11:00"
+    assert clock(now - timedelta(days=1), now) == "21 Nov 2026, 12:00"
 
 
 def test_a_run_that_has_told_nothing_yet_begins(client_of_dana: Client) -> None:
@@ -163,6 +196,27 @@ def test_a_run_that_ended_early_keeps_its_curve(client_of_dana: Client) -> None:
     assert chart.rows[-1].x == 200
 
 
+@pytest.mark.parametrize(("person", "sees"), [("dana", True), ("eve", False)])
+def test_cells_are_quoted_to_who_trains(
+    person: str, sees: bool, db: None, request: pytest.FixtureRequest, browse: Browse
+) -> None:
+    said = "expected a number, got 'Ada'"
+    cell = BAD_CELL | {"message": said, "value": "'Ada'"}
+    run = a_run(a_dataset(), state="failed", message=f"line 3: {said}", problems=[cell])
+    page = page_of(browse(request.getfixturevalue(person)), run)
+    assert "line 3: expected a number" in page.lower()
+    assert ("Ada" in page) is sees
+
+
+def test_it_says_which_columns_were_left_out(client_of_dana: Client) -> None:
+    asked = {"target": "Class", "solver": "newton", "columns": None}
+    said = page_of(client_of_dana, a_run(a_dataset(), state="failed", spec=asked))
+    assert (
+        "Left out, since no columns were named: “Id” (900 different texts: it reads like an identifier or free "
+        "text)."
+    ) in said
+
+
 def test_a_failed_training_starts_again_as_a_run_of_its_own(client_of_dana: Client) -> None:
     failed = a_run(a_dataset(), state="failed")
     response = client_of_dana.post(f"/runs/{failed.pk}/again/")
@@ -173,8 +227,11 @@ def test_a_failed_training_starts_again_as_a_run_of_its_own(client_of_dana: Clie
 
 def test_pressed_twice_it_starts_again_once(client_of_dana: Client) -> None:
     failed = a_run(a_dataset(), state="failed")
-    for _ in range(2):
-        client_of_dana.post(f"/runs/{failed.pk}/again/", {"csrfmiddlewaretoken": "a" * 64})
+    address, answers = f"/runs/{failed.pk}/again/", {"csrfmiddlewaretoken": "a" * 64}
+    first, second = (text_of(client_of_dana.post(address, answers, follow=True)) for _ in range(2))
+    assert "The same training once more, as a run of its own." in first
+    assert ASKED_BEFORE in second
+    assert "once more" not in second
     assert Run.objects.exclude(pk=failed.pk).count() == 1
 
 

@@ -170,6 +170,30 @@ def test_the_delimiter_is_the_one_that_makes_the_names(delimiter: str) -> None:
     assert read_csv(text.encode(), SCHEMA) == [[1.5, "red"]]
 
 
+@pytest.mark.parametrize("first", ["sep=;\n", '\r\n"SEP=;"\r\n'])
+@pytest.mark.parametrize("names", ["", "b;a\n"])
+def test_a_first_line_may_name_the_delimiter(first: str, names: str) -> None:
+    [row] = read_csv((first + names + "1;2\n").encode(), NUMBERS)
+    assert row == ([2.0, 1.0] if names else [1.0, 2.0])
+
+
+def test_a_delimiter_that_is_named_is_not_guessed() -> None:
+    schema = Schema((Column("a,b", "number"), Column("c", "number")))
+    assert read_csv(b"sep=;\na,b;c\n1;2\n", schema) == [[1.0, 2.0]]
+    with pytest.raises(SchemaError, match="the column a is missing"):
+        read_csv(b"sep=;\na,b\n1,2\n", NUMBERS)
+
+
+def test_lines_above_the_names_count() -> None:
+    body = b'\nsep=;\n\nClass;Area;colour\n"Be\nsni";1.5;red\nBesni;2;dark\n'
+    found = csv_rows.read_labelled_csv(body, SCHEMA, target="Class", most_rows=100)
+    assert found.lines == [5, 7]
+    with pytest.raises(InvalidRequest, match="Line 3 cannot be read as CSV"):
+        read_csv(b'sep=;\na;b\n"1;2\n', NUMBERS)
+    with pytest.raises(InvalidRequest, match="The CSV is empty"):
+        read_csv(b"sep=;\n", NUMBERS)
+
+
 def test_decimal_commas_stay_text() -> None:
     assert read_csv(b"a;b\n1,5;2\n", NUMBERS) == [["1,5", 2.0]]
 

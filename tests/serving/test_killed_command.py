@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from endpoints.services import leases
 from tests.live import ROOT, LiveSite, copied_site
 from tests.serving.workers import wait_until
 
@@ -51,4 +52,4 @@ def test_it_works(site: LiveSite) -> None:
         return bool(run["state"] == "failed")
 
     wait_until(is_closed)
-    assert site.query(RUNS)[0]["message"] == "Its process ended before it did."
+    assert site.query(RUNS)[0]["message"] == leases.ENDED_BEFORE

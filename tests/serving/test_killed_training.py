@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import time
@@ -18,9 +19,9 @@ from tests.serving.workers import Workers, shell, wait_until, workers
 pytestmark = pytest.mark.process
 
 KILLS = int(os.environ.get("KILLS_OF_A_TRAINING", "12"))
-MOST_IN_VAIN = 2  # a third one at the same place would end the run
 COPIES = 2  # of the grains, so that it takes some seconds
 LEASE = 0.3
+LONGEST_NAP = 0.6  # twice as much as passes before the second checkpoint of a worker
 SETTINGS = {"RAISIN_LEASE_SECONDS": str(LEASE), "OPENBLAS_NUM_THREADS": "1"}
 SUBMIT = """
 import json
@@ -39,7 +40,7 @@ runs = [submit(dataset, spec, actor=actor, now=now) for _ in range({times})]
 print(json.dumps([run.pk for run in runs]))
 """
 RUN = """
-    SELECT state, message, iterations, worker, attempt, artifact_sha256, CAST(cursor AS TEXT) AS cursor
+    SELECT state, message, iterations, worker, artifact_sha256, CAST(cursor AS TEXT) AS cursor
     FROM endpoints_run WHERE id = %s
 """
 POINTS = """
@@ -90,43 +91,53 @@ def finish(site: LiveSite, run: str) -> str:
 def kill_again_and_again(
     site: LiveSite, forked: Workers, run: str, times: int, nap: Callable[[], float]
 ) -> int:
-    """Kill workers at random moments, but let one get on a little after two that did not.
+    """Kill workers at random moments after they went on, and every third one from when it has the run.
 
-    Returns how often, less than `times` where the run came to its end between two kills.
+    Returns how often, less than `times` where the run came to its end before a kill.
     """
     for number in range(times):
         before = read(site, run)
-        if has_ended(site, run):
-            return number
         pid = forked.start()
         others = ("", before["worker"])
         wait_until(lambda: read(site, run)["worker"] not in others or has_ended(site, run))  # noqa: B023
-        if read(site, run)["attempt"] > MOST_IN_VAIN:
-            cursor = before["cursor"]
-            wait_until(lambda: read(site, run)["cursor"] != cursor or has_ended(site, run))  # noqa: B023
+        if number % 3 != 1:
+            see_it_go_on(site, run, before)
         time.sleep(nap())
         forked.kill(pid)
+        if has_ended(site, run):
+            return number
         time.sleep(LEASE)
     return times
+
+
+def see_it_go_on(site: LiveSite, run: str, before: dict[str, Any]) -> None:
+    """Its new worker begins no earlier than where the dead one was safe."""
+
+    def place(row: dict[str, Any]) -> tuple[object, ...]:
+        return row["iterations"], row["cursor"]
+
+    wait_until(lambda: place(read(site, run)) != place(before) or has_ended(site, run))
+    safe = json.loads(before["cursor"]).get("epoch", 0)
+    assert (read(site, run)["iterations"] or 0) >= safe
+    wait_until(lambda: read(site, run)["cursor"] != before["cursor"] or has_ended(site, run))
 
 
 def test_it_works(site: LiveSite, forked: Workers) -> None:
     [undisturbed] = submit(site)
     pid = forked.start()
-    wait_until(lambda: bool(read(site, undisturbed)["iterations"]))
-    began = time.monotonic()
     sha256 = finish(site, undisturbed)
-    longest = 1.5 * (time.monotonic() - began) / KILLS
     forked.stop(pid)
 
     chance, kills, killed = random.Random(20_261_121), 0, []
     while kills < KILLS:
         killed += submit(site)
         kills += kill_again_and_again(
-            site, forked, killed[-1], KILLS - kills, lambda: chance.uniform(0, longest)
+            site, forked, killed[-1], KILLS - kills, lambda: chance.uniform(0, LONGEST_NAP)
         )
-    forked.start()
+    pid = forked.start()
     for run in killed:
         assert finish(site, run) == sha256
         assert site.query(POINTS, [run]) == site.query(POINTS, [undisturbed])
+    forked.stop(pid)
+    forked.start()  # what one that was killed at the very end left is cleared away at first
     wait_until(lambda: not list((site.home / "checkpoints").iterdir()))

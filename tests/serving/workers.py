@@ -111,10 +111,12 @@ def _import_all() -> None:
 
     os.environ["DJANGO_SETTINGS_MODULE"] = "raisin_site.settings"
     django.setup()
-    import endpoints.management.commands.work
     import endpoints.services.batches.checking
     import endpoints.services.batches.scoring
     import endpoints.services.training_jobs.working  # noqa: F401
+    from endpoints.management.commands import work
+
+    work.PAUSE_SECONDS = 0.1
 
 
 def _fork() -> int:

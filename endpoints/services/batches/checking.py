@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from django.db import transaction
@@ -17,7 +17,7 @@ from endpoints.services.tables import mapping, reading, scoring
 from endpoints.services.tables.mapping import Match
 from endpoints.services.tables.plans import ScoringPlan
 from endpoints.services.tables.reading import Reading
-from mlcore.errors import cut, listed
+from mlcore.errors import cut
 from mlcore.files import sync
 
 FIRST_ROWS = 10
@@ -29,7 +29,7 @@ def check(job: BatchJob, lease: Lease) -> None:
     """Leave the job ready, in need of attention, or queued if it starts by itself and nothing is wrong."""
     found = _read(job, lease)
     classifier = planning.classifier_of(job)
-    match = mapping.match(classifier.schema, found.columns, job.mapping)
+    given, match = job.mapping, mapping.match(classifier.schema, found.columns, job.mapping)
     job.mapping = dict(match.matched)
     plan = planning.plan(job, classifier)
     rows = scoring.count_rows(plan, lease.alive)
@@ -39,8 +39,8 @@ def check(job: BatchJob, lease: Lease) -> None:
         matched=tuple(match.matched),
         missing=tuple(Missing(name, suggestion) for name, suggestion in match.missing),
         extra=tuple(name for name in match.extra if name != job.label_column),
-        notes=(*found.notes, *_notes(match)),
-        problems=tuple(_problems(job, found, match, preview)),
+        notes=(*found.notes, *mapping.notes(match.matched)),
+        problems=(*_missing(match, given), *_problems(job, found, preview)),
         preview=preview,
     )
     lease.check()
@@ -93,16 +93,15 @@ def _shown(cells: Sequence[str]) -> tuple[str, ...]:
     return tuple(cell[:LONGEST_CELL] for cell in cells[:MOST_COLUMNS])
 
 
-def _notes(match: Match) -> Iterator[str]:
-    for column, names in mapping.shared(match.matched).items():
-        features = listed([f"“{name}”" for name in names])
-        yield f"The column “{cut(column)}” is read for several features: {features}."
-
-
-def _problems(job: BatchJob, found: Reading, match: Match, preview: Preview) -> Iterator[str]:
+def _missing(match: Match, given: Mapping[str, str]) -> Iterator[str]:
     for name, suggestion in match.missing:
+        column = given.get(name) or name
+        why = f", which was named for “{name}”" if column != name else ""
         hint = f" Is it “{suggestion}”?" if suggestion else ""
-        yield f"No column is called “{name}”.{hint}"
+        yield f"No column is called “{cut(column)}”{why}.{hint}"
+
+
+def _problems(job: BatchJob, found: Reading, preview: Preview) -> Iterator[str]:
     if job.label_column and job.label_column not in found.columns:
         yield f"No column is called “{job.label_column}”, which should hold true labels."
     if preview.rows and all(row.error for row in preview.rows):

@@ -1,9 +1,13 @@
-"""Deletes the files of batches that are kept long enough, and those of uploads that were killed midway."""
+"""Deletes the files of batches that are kept long enough, and those of uploads that were killed midway.
+
+Whole files that no row owns stay: the database may be the wrong one, or an older copy.
+"""
 
 from __future__ import annotations
 
 import shutil
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from endpoints.models import BatchJob
 from endpoints.models.batch import ENDED, BatchState
@@ -36,7 +40,7 @@ def _cancel(job: BatchJob, now: datetime) -> None:
 
 
 def clear_strays(now: datetime) -> None:
-    """Remove what was left: folders that no batch with files knows, and that nobody is about to announce."""
+    """Remove what was left: files that came after they were deleted, and uploads that nobody will announce."""
     if not folders.home().is_dir():
         return
     for folder in folders.home().iterdir():
@@ -44,6 +48,12 @@ def clear_strays(now: datetime) -> None:
             age = now.timestamp() - folder.stat().st_mtime
         except FileNotFoundError:
             continue  # another worker, or whoever deleted the batch, was first
-        kept = BatchJob.objects.filter(pk=folder.name).exclude(state=BatchState.EXPIRED)
-        if age > STRAY_AFTER.total_seconds() and not kept.exists():
+        if age > STRAY_AFTER.total_seconds() and _is_stray(folder):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_stray(folder: Path) -> bool:
+    if folders.is_stage(folder):
+        return True
+    gone = BatchJob.objects.filter(pk=folder.name, state=BatchState.EXPIRED)
+    return gone.exists()

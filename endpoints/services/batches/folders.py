@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import shutil
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 from django.conf import settings
 
 from endpoints.models import BatchJob
+
+_STAGE = re.compile("[0-9a-f]{32}[.][0-9a-f]{8}")
 
 
 def home() -> Path:
@@ -24,6 +27,10 @@ def stage(job: BatchJob) -> Path:
     made = home() / f"{job.pk}.{secrets.token_hex(4)}"
     made.mkdir(parents=True)
     return made
+
+
+def is_stage(path: Path) -> bool:
+    return _STAGE.fullmatch(path.name) is not None
 
 
 def publish(job: BatchJob, made: Path) -> None:

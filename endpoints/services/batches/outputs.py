@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -16,9 +16,8 @@ from endpoints.models import BatchJob
 from endpoints.models.dataset import FileFormat
 from endpoints.services.batches import folders
 from endpoints.services.tables import scoring
+from mlcore.alive import Alive
 from mlcore.files import sync
-
-Alive = Callable[[], None]
 
 
 class Output(Protocol):

@@ -18,9 +18,10 @@ from django.db import IntegrityError, transaction
 
 from endpoints.errors import InvalidRequest, TooLarge
 from endpoints.models import AlgorithmVersion, BatchJob, Endpoint
-from endpoints.services import access, audit, away, leases, serving, snapshots, submissions
+from endpoints.services import access, audit, leases, serving, snapshots, submissions
 from endpoints.services.access import Caller, Need
 from endpoints.services.batches import admitting, folders
+from mlcore.errors import cut, did_you_mean, listed
 from mlcore.files import sync
 
 LONGEST_FILE_NAME = 200
@@ -53,7 +54,7 @@ def receive(  # noqa: PLR0913  what a form has
 ) -> BatchJob:
     """Keep an uploaded file, which moves away, and let it be checked. Without a version production scores it.
 
-    `submission` names the form or request: sent twice, it makes one job.
+    `submission` names the form or request: sent twice, it makes one job, whoever is in production by then.
 
     Raises NotAuthenticated, NotAllowed, NotFound, TooLarge, InvalidRequest, or NoModel where nothing answers.
     """
@@ -69,11 +70,12 @@ def receive(  # noqa: PLR0913  what a form has
     job.file_name = shown_name(name)
     job.size, job.sha256 = size, _sha256(upload)
     set_options(job, options)
-    asked = endpoint.pk, job.version_id, job.file_name, job.sha256, asdict(options)
+    asked = endpoint.pk, version and version.pk, job.file_name, job.sha256, asdict(options)
     job.pk = submissions.key_of(submission, actor, *asked)
-    if before := known(job):
+    if before := submissions.before(job, actor):
         upload.unlink()
         return before
+    require_features(options.mapping, job.version)
     return announce(job, keep(job, upload), actor, now)
 
 
@@ -91,6 +93,15 @@ def require_texts(label_column: str, mapping: Mapping[str, str]) -> None:
     for text in (label_column, *mapping.keys(), *mapping.values()):
         if not isinstance(text, str) or NO_TEXT.search(text):
             raise InvalidRequest("Name columns in plain text.")
+
+
+def require_features(mapping: Mapping[str, str], version: AlgorithmVersion) -> None:
+    """Refuse a mapping that names what the version has no use for."""
+    features = snapshots.load(version).schema.names
+    for name in mapping:
+        if name not in features:
+            hint = did_you_mean(name, features) or f". Its features: {listed(features)}."
+            raise InvalidRequest(f'{version.label} has no feature "{cut(name)}"{hint}')
 
 
 def require_labels(log_rows: bool, store_labels: bool, actor: Caller, endpoint: Endpoint) -> None:
@@ -135,11 +146,6 @@ def set_options(job: BatchJob, options: Options) -> None:
     job.starts_itself = options.starts_itself
 
 
-def known(job: BatchJob) -> BatchJob | None:
-    """The job of this key, which was asked for before."""
-    return BatchJob.objects.filter(pk=job.pk).first()
-
-
 def keep(job: BatchJob, upload: Path) -> Path:
     stage = folders.stage(job)
     kept = stage / folders.upload(job).name
@@ -152,7 +158,8 @@ def keep(job: BatchJob, upload: Path) -> Path:
 def announce(job: BatchJob, stage: Path, actor: Caller, now: datetime) -> BatchJob:
     """Write the job whose files are in the stage, and ring for a worker; or return the one that was faster.
 
-    Where it is not known whether the row was written, the files stay: what no row owns goes later.
+    Files that are published stay, whatever fails: the row may be written, or its place be somebody else's
+    by now.
     """
     try:
         with transaction.atomic():
@@ -162,17 +169,13 @@ def announce(job: BatchJob, stage: Path, actor: Caller, now: datetime) -> BatchJ
             folders.publish(job, stage)
             sync(folders.home())
     except IntegrityError:
-        shutil.rmtree(stage, ignore_errors=True)
-        faster = known(job)
+        faster = submissions.known(job)
         if faster is None:
             raise
         return faster
-    except away.ERRORS:
-        raise
-    except Exception:
+    finally:
         shutil.rmtree(stage, ignore_errors=True)
-        folders.delete(job)
-        raise
+    job.is_new = True
     return job
 
 

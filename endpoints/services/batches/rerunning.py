@@ -30,12 +30,12 @@ def rerun(
     never read.
     """
     receiving.require(actor, job.endpoint)
-    version = receiving.answering(job.endpoint, version)
+    asked, version = version and version.pk, receiving.answering(job.endpoint, version)
     if job.state == BatchState.EXPIRED or not job.reading:
         raise Conflict("The file of this job is not kept any more: upload it again.")
     again = receiving.new_job(job.endpoint, version, actor, now)
-    again.pk = submissions.key_of(submission, actor, job.pk, version.pk)
-    if before := receiving.known(again):
+    again.pk = submissions.key_of(submission, actor, job.pk, asked)
+    if before := submissions.before(again, actor):
         return before
     again.rerun_of = job
     for name in ("file_name", "format", "size", "sha256", "reading", "label_column", "log_rows"):

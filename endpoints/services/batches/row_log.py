@@ -7,7 +7,7 @@ batch is no traffic: the counts that charts and alerts read leave it out, and no
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from time import monotonic, sleep
 from typing import Any, NamedTuple
@@ -26,6 +26,7 @@ from endpoints.services.leases import Stopped
 from endpoints.services.log_tables import Counted, open_tables
 from endpoints.services.tables.plans import Answered
 from endpoints.services.tallies import Entry
+from mlcore.alive import Alive
 from mlcore.classifier import Classifier
 
 MOST_ROWS = 1_000
@@ -51,7 +52,7 @@ class Kept(NamedTuple):
 class RowLog:
     """`alive` raises what keeps the worker from going on; it is asked between two attempts to write."""
 
-    def __init__(self, job: BatchJob, classifier: Classifier, alive: Callable[[], None]) -> None:
+    def __init__(self, job: BatchJob, classifier: Classifier, alive: Alive) -> None:
         self._job, self._alive = job, alive
         self._is_binary, self._threshold = classifier.is_binary, classifier.threshold
         self._tables = open_tables()

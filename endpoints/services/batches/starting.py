@@ -13,7 +13,8 @@ from endpoints.models.batch import BatchState
 from endpoints.services import leases, snapshots
 from endpoints.services.access import Caller
 from endpoints.services.batches import receiving
-from mlcore.errors import listed
+from endpoints.services.tables import mapping as matching
+from mlcore.errors import cut
 
 STARTABLE = (BatchState.READY, BatchState.NEEDS_ATTENTION)
 
@@ -40,8 +41,10 @@ def start(  # noqa: PLR0913  what a form has
     receiving.answering(job.endpoint, job.version)
     columns = tuple(job.reading["columns"])
     _require_column(label_column, columns)
+    chosen = whole_mapping(job, mapping, columns)
     facts = {
-        "mapping": whole_mapping(job, mapping, columns),
+        "mapping": chosen,
+        "check_report": {**job.check_report, "notes": _notes(job, chosen)},
         "label_column": label_column,
         "log_rows": log_rows,
         "store_labels": store_labels,
@@ -59,14 +62,24 @@ def whole_mapping(
     job: BatchJob, mapping: Mapping[str, str], columns: tuple[str, ...]
 ) -> dict[str, str]:
     """Return for each feature the column that answers it; raises InvalidRequest where there is none."""
+    receiving.require_features(mapping, job.version)
     features = snapshots.load(job.version).schema.names
-    if unknown := [name for name in mapping if name not in features]:
-        raise InvalidRequest(f"{job.version.label} has no feature {listed(unknown)}.")
     chosen = {name: mapping.get(name) or job.mapping.get(name) or name for name in features}
     for feature, column in chosen.items():
+        if column not in columns and mapping.get(feature):
+            raise InvalidRequest(
+                f"No column is called “{cut(column)}”, which was named for “{feature}”."
+            )
         if column not in columns:
             raise InvalidRequest(f"Choose the column that holds {feature}.")
     return chosen
+
+
+def _notes(job: BatchJob, chosen: Mapping[str, str]) -> list[str]:
+    """Return the notes of the check, with what is to be said of these columns instead of its own."""
+    before = set(matching.notes(job.mapping))
+    kept = [note for note in job.check_report.get("notes", []) if note not in before]
+    return [*kept, *matching.notes(chosen)]
 
 
 def queue_from(job: BatchJob, state: str, **facts: object) -> bool:

@@ -5,12 +5,14 @@ For workers alone, since it loads Polars. It knows no datasets and judges no cel
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
+from endpoints.services.tables.headless import headless_csv
 from endpoints.services.tables.records import MOST_ROW_BYTES
 
 CSV_BYTES = 8 << 20
@@ -28,19 +30,24 @@ class Blocks:
         return self.begin()
 
 
+def is_opaque(kind: pl.DataType) -> bool:
+    """Say whether nobody can learn from such cells: lists, records, durations and bytes have no text."""
+    return kind.is_nested() or kind in (pl.Duration, pl.Binary)
+
+
 def of_frame(frame: pl.DataFrame) -> Blocks:
     return Blocks(lambda: frame.iter_slices(_rows(frame.width)))
 
 
 def of_parquet(file: Path) -> Blocks:
-    """Columns of lists and records are empty ones: nobody can learn from them."""
+    """Columns that nobody can learn from are lists that are not there."""
 
     def begin() -> Iterator[pl.DataFrame]:
         whole = pl.scan_parquet(file, glob=False)
         n = int(whole.select(pl.len()).collect().item())
         kinds = whole.collect_schema()
-        nested = [name for name, kind in kinds.items() if kind.is_nested()]
-        whole = whole.with_columns(pl.lit(None, pl.List(pl.Null)).alias(name) for name in nested)
+        opaque = [name for name, kind in kinds.items() if is_opaque(kind)]
+        whole = whole.with_columns(pl.lit(None, pl.List(pl.Null)).alias(name) for name in opaque)
         step = _rows(len(kinds))
         for start in range(0, n, step):
             yield whole.slice(start, step).collect()
@@ -56,7 +63,7 @@ def of_csv(file: Path, *, start: int, delimiter: str, columns: tuple[str, ...]) 
     def begin() -> Iterator[pl.DataFrame]:
         for data in _pieces(file, start):
             try:
-                yield _parsed(data, delimiter, columns, quote='"' if b'"' in data else None)
+                yield _parsed(data, delimiter, columns, quote='"')
             except pl.exceptions.PolarsError:  # a quote that is never closed, say
                 yield _parsed(data, delimiter, columns, quote=None)
 
@@ -66,18 +73,34 @@ def of_csv(file: Path, *, start: int, delimiter: str, columns: tuple[str, ...]) 
 def _parsed(
     data: bytes, delimiter: str, columns: tuple[str, ...], *, quote: str | None
 ) -> pl.DataFrame:
-    """A line in front of the rows tells Polars the width, and keeps it from what it does at the start of a file."""
-    found = pl.read_csv(
-        delimiter.encode() * (len(columns) - 1) + b"-\n" + data,
-        has_header=False,
-        separator=delimiter,
-        quote_char=quote,
-        schema={str(place): pl.String for place in range(len(columns))},
-        truncate_ragged_lines=True,
-        encoding="utf8-lossy",
-    )
+    """To Polars a blank line and a row of empty cells are the same: only where it finds such, lines are looked at."""
+    found = _table(data, delimiter, len(columns), quote)
+    if _may_have_blank_lines(found):
+        data = _without_blank_lines(data, delimiter, quote)
+        found = _table(data, delimiter, len(columns), quote)
     found.columns = list(columns)
-    return found[1:]
+    return found
+
+
+def _table(data: bytes, delimiter: str, width: int, quote: str | None) -> pl.DataFrame:
+    kinds = [pl.String] * width
+    return headless_csv(data, delimiter=delimiter, kinds=kinds, quote=quote, encoding="utf8-lossy")
+
+
+def _may_have_blank_lines(found: pl.DataFrame) -> bool:
+    first, *others = found.columns
+    is_bare = pl.col(first).str.strip_chars().fill_null("") == ""
+    are_null = [pl.col(name).is_null() for name in others]
+    return bool(found.select(pl.all_horizontal(is_bare, *are_null).any()).item())
+
+
+def _without_blank_lines(data: bytes, delimiter: str, quote: str | None) -> bytes:
+    """Leave out the lines without a cell that stand outside quotes, as a table in memory does."""
+    blanks = b" " if delimiter == "\t" else b" \t"
+    blank = b"^[" + blanks + rb"]*\r?(?:\n|\Z)"
+    if quote is None:
+        return re.sub(blank, b"", data, flags=re.MULTILINE)
+    return re.sub(rb'("[^"]*")|' + blank, rb"\1", data, flags=re.MULTILINE)
 
 
 def _rows(width: int) -> int:

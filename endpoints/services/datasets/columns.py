@@ -40,10 +40,24 @@ def is_feature(column: Mapping[str, Any]) -> bool:
     return bool(column.get("feature", column["kind"] in USABLE))
 
 
+def warning_of(column: Mapping[str, Any]) -> str:
+    """Return the warning with the cell that it is about: for those who may read single rows."""
+    warning, odd = str(column.get("warning") or ""), column.get("odd")
+    return f"{warning} Such as “{odd}”." if odd else warning
+
+
+def general_warning_of(column: Mapping[str, Any]) -> str:
+    """Return the warning alone. Older profiles have the cell within it."""
+    warning = str(column.get("warning") or "")
+    general, is_within, _ = warning.partition(", such as ")
+    return f"{general}." if is_within else warning
+
+
 @dataclass(frozen=True, kw_only=True)
 class ColumnProfile:
     """`missing` and `distinct` count rows and values; levels are the most frequent, with their counts. A
-    `feature` is learnt from where nobody names columns."""
+    `feature` is learnt from where nobody names columns; `odd` is a cell that the warning is about, `no_value`
+    the first word that counts as a missing value."""
 
     name: str
     kind: Kind
@@ -57,6 +71,8 @@ class ColumnProfile:
     histogram: Sequence[int] = ()
     examples: Sequence[str] = ()
     warning: str = ""
+    odd: str = ""
+    no_value: str = ""
     feature: bool = True
 
     def to_dict(self) -> dict[str, Any]:
@@ -85,6 +101,7 @@ class Counts:
     sd: float | None
     all_whole: bool
     not_a_number: str | None
+    no_value: str | None = None
     examples: Sequence[str] = field(default_factory=tuple)
 
     @property
@@ -105,17 +122,30 @@ class Counts:
         if not self.present:
             return "No row has a value."
         if self.distinct == 1:
-            return "Every row has the same value."
+            return self._of_one_value()
         if self.kind == "number":
             return self._of_a_number()
         if self._has_commas:
-            example = f", such as {cut(self.examples[0])}" if self.examples else ""
-            return (
-                f"Numbers with commas{example}: write a decimal point and no thousands separator."
-            )
+            return "Numbers with commas: write a decimal point and no thousands separator."
         if self.kind == "text":
             return f"{self.distinct:,} different texts: it reads like an identifier or free text."
         return _NAMES_ROWS if self._names_the_rows else ""
+
+    def _of_one_value(self) -> str:
+        missing = self.rows - self.present
+        if not missing:
+            return "Every row has the same value."
+        return (
+            f"Every row that has a value has the same one; {missing:,} {'has' if missing == 1 else 'have'} none "
+            "(a cell such as None or NA counts as no value)."
+        )
+
+    @property
+    def odd(self) -> str:
+        """A cell that the warning is about."""
+        if self.kind == "number" and self.usable < self.present:
+            return self.not_a_number or ""
+        return next(iter(self.examples), "") if self.kind == "text" and self._has_commas else ""
 
     @property
     def _has_commas(self) -> bool:
@@ -125,8 +155,7 @@ class Counts:
         bad = self.present - self.usable
         if bad:
             cells = "1 cell is" if bad == 1 else f"{bad:,} cells are"
-            example = f", such as “{cut(self.not_a_number)}”" if self.not_a_number else ""
-            return f"{cells} no usable number{'' if bad == 1 else 's'}{example}: a training refuses that."
+            return f"{cells} no usable number{'' if bad == 1 else 's'}: a training refuses that."
         return _NUMBERS_ROWS if self._numbers_the_rows else ""
 
     @property
@@ -169,6 +198,8 @@ class Counts:
             histogram=histogram,
             examples=list(dict.fromkeys(self.examples))[:EXAMPLES],
             warning=self.warning,
+            odd=cut(self.odd),
+            no_value=self.no_value or "",
             feature=self.feature,
         )
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from endpoints.services.datasets.blocks import is_opaque
 from endpoints.services.datasets.columns import EXAMPLES, MOST_LISTED, Counts
 from endpoints.services.datasets.sketches import Distinct, Levels, Moments
 from mlcore.arrays import LIMIT
@@ -16,6 +17,7 @@ from mlcore.table import MISSING
 
 LOOKED_AT = 50 * EXAMPLES
 _SUMS = ("present", "numbers", "usable", "with_commas")
+WORDS = sorted(MISSING - {""})
 _COMMAS = r"^[+-]?\d+(,\d+)+$"
 
 
@@ -25,8 +27,8 @@ class Counting:
 
     def __init__(self, place: int, name: str, kind: pl.DataType, most: int) -> None:
         self.place, self.name, self.kind = place, name, kind
-        self.is_nested = kind.is_nested()
-        self.read = [] if self.is_nested else _read(place, kind)
+        self.is_opaque = is_opaque(kind)
+        self.read = [] if self.is_opaque else _read(place, kind)
         self.asked = _asked(place)
         self._distinct = Distinct(most)
         self._levels = Levels(MOST_LISTED)
@@ -35,6 +37,7 @@ class Counting:
         self._range: list[float] = []
         self._all_whole = True
         self._not_a_number: str | None = None
+        self._no_value: str | None = None
         self._examples: list[str] = []
 
     def add(self, facts: dict[str, Any], values: pl.Series) -> None:
@@ -53,6 +56,12 @@ class Counting:
         self._distinct.add(values.hash().to_numpy())
         if self._levels.counts is not None:
             self._levels.add(_few(values))
+
+    def look_for_a_word(self, block: pl.DataFrame, present: int) -> None:
+        """Note the first cell that says in a word that there is no value; few columns have any to look at."""
+        if self._no_value is None and present < block.height:
+            text = _text_of(self.place, self.kind)
+            self._no_value = block.select(text.filter(text.is_in(WORDS)).first()).item()
 
     @property
     def listed(self) -> list[tuple[str, int]]:
@@ -73,6 +82,7 @@ class Counting:
             sd=self._moments.sd,
             all_whole=self._all_whole,
             not_a_number=self._not_a_number,
+            no_value=self._no_value,
             examples=self._examples,
             **self._sums,
         )

@@ -29,7 +29,7 @@ def draft(dataset: Dataset, worker: str) -> Path:
 
 def clear_drafts(dataset: Dataset) -> None:
     """Remove what killed workers left."""
-    for stray in home().glob(f"{dataset.sha256}.*.draft"):
+    for stray in home().glob(f"{dataset.sha256}.*.draft*"):
         stray.unlink(missing_ok=True)
 
 

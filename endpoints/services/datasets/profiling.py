@@ -5,7 +5,7 @@ It knows neither datasets nor where their files lie.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,17 +13,16 @@ import polars as pl
 
 from endpoints.services.datasets.columns import BINS, ColumnProfile, Counts
 from endpoints.services.datasets.counting import Counting, number_of, usable
+from mlcore.alive import Alive
 
 HASHES = 1 << 23
 """Of 8 bytes, in all columns together: those of a table with very many columns are estimated sooner."""
 LEAST_COUNTED, COUNTED = 1 << 10, 1 << 14
 """Different values of a column up to which they are counted; beyond they are estimated."""
-_NESTED = "It holds lists or records; only numbers and texts can be trained on."
+_OPAQUE = "It holds lists, records, durations or bytes; only numbers and texts can be trained on."
 
 
-def profile(
-    blocks: Iterable[pl.DataFrame], *, alive: Callable[[], None]
-) -> tuple[int, list[ColumnProfile]]:
+def profile(blocks: Iterable[pl.DataFrame], *, alive: Alive) -> tuple[int, list[ColumnProfile]]:
     """Return the number of rows and each column's profile, in the order of the table.
 
     The blocks are gone through twice, the second time for the numbers alone. `alive` is called with each,
@@ -52,7 +51,7 @@ def _columns(block: pl.DataFrame) -> list[Counting]:
 
 
 def _count(columns: Sequence[Counting], block: pl.DataFrame) -> None:
-    flat = [column for column in columns if not column.is_nested]
+    flat = [column for column in columns if not column.is_opaque]
     read = block.select(part for column in flat for part in column.read)
     answer = read.select(part for column in flat for part in column.asked)
     if not answer.height:
@@ -62,7 +61,9 @@ def _count(columns: Sequence[Counting], block: pl.DataFrame) -> None:
         place, _, what = key.partition(" ")
         facts.setdefault(place, {})[what] = value
     for column in flat:
-        column.add(facts[str(column.place)], read[f"{column.place} value"].drop_nulls())
+        values = read[f"{column.place} value"].drop_nulls()
+        column.add(facts[str(column.place)], values)
+        column.look_for_a_word(block, len(values))
 
 
 class _Bins:
@@ -86,8 +87,8 @@ def _place(bins: Sequence[_Bins], block: pl.DataFrame) -> None:
 
 
 def _profile(column: Counting, counts: Counts, histograms: dict[int, list[int]]) -> ColumnProfile:
-    if column.is_nested:
+    if column.is_opaque:
         return ColumnProfile(
-            name=column.name, kind="text", missing=0, distinct=0, warning=_NESTED, feature=False
+            name=column.name, kind="text", missing=0, distinct=0, warning=_OPAQUE, feature=False
         )
     return counts.profile(levels=column.listed, histogram=histograms.get(column.place, ()))

@@ -1,6 +1,7 @@
 """Removes what is left below the folder of datasets: uploads that failed or came twice, drafts of killed workers.
 
-It looks at names and rows alone. What it does not know by its name is not ours, and stays.
+It looks at names and rows alone. What it does not know by its name is not ours, and stays; so does a file to
+train on that no row knows, since this may be another database than the one that does.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from endpoints.models import Dataset
-from endpoints.models.dataset import DatasetState
+from endpoints.models.dataset import DatasetState, FileFormat
 from endpoints.services.datasets import folders
 
 LEFT_AFTER = timedelta(hours=1)
 """Before that the row may be about to be written."""
-_NAME = re.compile(r"(?P<sha256>[0-9a-f]{64})\.(?P<kind>upload|csv|parquet|(?P<worker>\w+)\.draft)")
+_NAME = re.compile(
+    r"(?P<sha256>[0-9a-f]{64})\.(?P<kind>upload|csv|parquet|(?P<worker>\w+)\.draft(\.1252)?)"
+)
 _UNREAD = (DatasetState.UPLOADED, DatasetState.READING)
 
 
@@ -34,13 +37,17 @@ def _remove(path: Path, now: datetime) -> bool:
 
 
 def _is_owned(name: re.Match[str]) -> bool:
-    """A dataset that waits or is read needs its upload, and whatever of a former reading is there."""
+    """A dataset that waits or is read needs its upload, and whatever of a former reading is there. Without a row
+    what was read may be all that is left of it.
+    """
     dataset = Dataset.objects.filter(sha256=name["sha256"]).first()
-    if dataset is None or dataset.state == DatasetState.FAILED:
+    if dataset is None:
+        return name["kind"] in FileFormat.values
+    if dataset.state == DatasetState.FAILED:
         return False
     if name["worker"]:
         is_read = dataset.state == DatasetState.READING
-        return is_read and folders.draft(dataset, dataset.worker).name == name[0]
+        return is_read and name[0].startswith(folders.draft(dataset, dataset.worker).name)
     return name["kind"] != "upload" or dataset.state in _UNREAD
 
 

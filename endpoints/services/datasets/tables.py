@@ -61,7 +61,7 @@ def _parquet_table(file: Path, dataset: Dataset) -> Table:
         found = pl.read_parquet(file)
     except UNREADABLE as error:
         raise unreadable(dataset.name, error) from error
-    flat = [name for name, kind in found.schema.items() if not kind.is_nested()]
+    flat = [name for name, kind in found.schema.items() if not blocks.is_opaque(kind)]
     texts = found.select(pl.col(name).cast(pl.String).fill_null("") for name in flat)
     return Table(
         header=tuple(flat),

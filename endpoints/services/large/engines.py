@@ -21,11 +21,11 @@ import numpy as np
 
 from endpoints.errors import DomainError
 from endpoints.services.large import scratch
+from mlcore.alive import Alive, nothing
 from mlcore.distributed import RowsPart
 from mlcore.errors import DataError
 
 EngineName = Literal["blocks", "dask"]
-Alive = Callable[[], None]
 
 WORKER_SETTINGS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"}
 """One thread a worker process: more would only fight over the same processors."""
@@ -35,10 +35,6 @@ AT_ONCE = 64
 """Answers that are fetched from a cluster together."""
 MOST_IDLE_SECONDS = 60.0
 """That a cluster may be without any worker: one that was killed is started anew in less."""
-
-
-def nothing() -> None:
-    """What is done between two steps where nobody waits for a sign of life."""
 
 
 class Engine(Protocol):

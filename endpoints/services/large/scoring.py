@@ -10,14 +10,12 @@ import csv
 import hashlib
 import io
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from uuid import uuid4
 
 import polars as pl
 
@@ -25,13 +23,12 @@ from endpoints.services.large import scratch
 from endpoints.services.large.engines import EngineSpec, started
 from endpoints.services.large.pieces import PIECE_BYTES, PIECE_ROWS, Layout, Piece, divide
 from endpoints.services.large.places import find, opened, read
+from endpoints.services.large.results import LABEL, Place, draft_of, fill, write
 from endpoints.services.tables import mapping, scoring
 from endpoints.services.tables.plans import ScoringPlan
 from endpoints.services.tables.reading import Reading
 from mlcore.classifier import Classifier
 from mlcore.errors import DataError
-
-_LABEL = "job.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,8 +88,8 @@ class Scored:
 def score(job: LargeScoring, *, engine: EngineSpec) -> Scored:
     """Write a part for every piece into the folder ``out``; into a file of that name if it is to be one.
 
-    Raises DataError for files without the columns of the model, for a folder of another job, and while another
-    process writes there.
+    Raises DataError for files without the columns of the model, for a place that holds anything but what this
+    job wrote there before, and while another process writes there.
     """
     with _alone(job.out):
         return _score(job, engine)
@@ -112,22 +109,23 @@ def _alone(out: Path) -> Iterator[None]:
 
 
 def _score(job: LargeScoring, engine: EngineSpec) -> Scored:
-    is_file = job.out.suffix.lower() in (".csv", ".tsv", ".txt", ".parquet", ".pq")
-    folder = job.out.with_name(f"{job.out.name}.parts") if is_file else job.out
+    place, sources = Place(job.out), find(job.files)
+    place.refuse_sources(sources)
+    place.refuse_foreign()
     with started(engine) as at:
         layout = divide(
-            find(job.files), map_=at.map, piece_bytes=job.piece_bytes, piece_rows=job.piece_rows
+            sources, map_=at.map, piece_bytes=job.piece_bytes, piece_rows=job.piece_rows
         )
         _refuse_missing(job.classifier, layout)
-        target = Target(folder, _name_of(job, layout), job.version)
-        _claim(target)
+        target = Target(place.folder, _name_of(job, layout), job.version)
+        place.claim(target.job, target.version)
         pieces, n = layout.pieces, len(layout.pieces)
         shared = [at.share(job.classifier)] * n
         parts = tuple(at.map(score_piece, pieces, range(n), shared, [target] * n))
-    for left_over in folder.glob(".part-*"):  # by whoever was killed
+    for left_over in place.folder.glob(".part-*"):  # by whoever was killed
         left_over.unlink()
-    if is_file:
-        _join(parts, folder, job.out)
+    if place.is_file:
+        _join(parts, place, target.job)
     return Scored(job.out, parts)
 
 
@@ -144,20 +142,6 @@ def _name_of(job: LargeScoring, layout: Layout) -> str:
     places = [(piece.name, piece.start, piece.stop) for piece in layout.pieces]
     facts = [layout.sha256, job.sha256, job.version, places]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
-
-
-def _claim(target: Target) -> None:
-    """Take the folder for this job, or find that it is this job's already."""
-    target.folder.mkdir(parents=True, exist_ok=True)
-    label = target.folder / _LABEL
-    if label.exists():
-        if json.loads(label.read_bytes())["job"] != target.job:
-            raise DataError(
-                f"{target.folder} holds the results of other files, another version or another "
-                "size of the pieces; choose another folder, or delete it"
-            )
-        return
-    _write(label, [json.dumps({"job": target.job, "version": target.version}).encode()])
 
 
 def score_piece(piece: Piece, number: int, classifier: Classifier, target: Target) -> ScoredPart:
@@ -177,13 +161,13 @@ def score_piece(piece: Piece, number: int, classifier: Classifier, target: Targe
             if piece.format == "parquet":
                 _write_parquet(target.folder / f"{name}.{suffix}", results, here)
             else:
-                _write(target.folder / f"{name}.{suffix}", _headed(plan, results))
+                write(target.folder / f"{name}.{suffix}", _headed(plan, results))
         if tally.bad:
             lines = [scoring.ERRORS_HEADER, errors.read_bytes()]
-            _write(target.folder / f"{name}.errors.csv", lines)
+            write(target.folder / f"{name}.errors.csv", lines)
         head = len(scoring.header(plan))
     part = ScoredPart(f"{name}.{suffix}", piece.name, tally.rows, tally.bad, target.job, head)
-    _write(done, [json.dumps(asdict(part)).encode()])
+    write(done, [json.dumps(asdict(part)).encode()])
     return part
 
 
@@ -233,42 +217,27 @@ def _write_parquet(place: Path, results: Iterable[bytes], here: Path) -> None:
     for number, content in enumerate(results):
         parts.append(here / f"{number}.parquet")
         parts[-1].write_bytes(content)
-    with _draft(place) as draft:
+    with draft_of(place) as draft:
         scoring.join(parts, draft)
 
 
-def _write(place: Path, content: Iterable[bytes]) -> None:
-    with _draft(place) as draft, draft.open("wb") as file:
-        for part in content:
-            file.write(part)
-
-
-@contextmanager
-def _draft(place: Path) -> Iterator[Path]:
-    """A file beside the place that takes it when it is complete and on the disk."""
-    draft = place.with_name(f".{place.name}.{uuid4().hex}")
-    try:
-        yield draft
-        with draft.open("rb") as file:
-            os.fsync(file.fileno())
-        draft.replace(place)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _join(parts: Sequence[ScoredPart], folder: Path, out: Path) -> None:
+def _join(parts: Sequence[ScoredPart], place: Place, job: str) -> None:
     """One file of all parts, and one of all errors with rows counted through; then the parts go."""
+    folder, out = place.folder, place.out
     files = [folder / part.file for part in parts]
-    if files[0].suffix == ".parquet":
-        with _draft(out) as draft:
+    with draft_of(out) as draft:
+        if files[0].suffix == ".parquet":
             scoring.join(files, draft)
-    else:
-        _write(out, _one_after_another(parts, folder))
+        else:
+            fill(draft, _one_after_another(parts, folder))
+        place.note(job, out, draft)
     if any(part.bad for part in parts):
-        _write(out.with_name(f"{out.stem}.errors.csv"), _all_errors(parts, folder))
+        with draft_of(place.errors) as draft:
+            fill(draft, _all_errors(parts, folder))
+            place.note(job, place.errors, draft)
     # The words that parts are there go first, and whose they are last: a kill leaves nothing that looks done.
     for file in sorted(
-        folder.iterdir(), key=lambda file: (file.name == _LABEL, file.suffix != ".json")
+        folder.iterdir(), key=lambda file: (file.name == LABEL, file.suffix != ".json")
     ):
         file.unlink()
     folder.rmdir()

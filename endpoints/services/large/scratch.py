@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 from uuid import uuid4
@@ -35,13 +35,22 @@ def alone(lock: Path) -> Iterator[None]:
 def folder(home: Path) -> Iterator[Path]:
     """A folder of our own below this one; those of processes that were killed go first."""
     clear(home)
-    own = home / uuid4().hex
-    with alone(own.with_suffix(".lock")):
+    with ExitStack() as held:
+        own = _new(home, held)
         own.mkdir()
         try:
             yield own
         finally:
             shutil.rmtree(own, ignore_errors=True)
+
+
+def _new(home: Path, held: ExitStack) -> Path:
+    """A name that is ours; another process that clears may hold the lock of one in the moment it is made."""
+    while True:
+        own = home / uuid4().hex
+        with suppress(BlockingIOError):
+            held.enter_context(alone(own.with_suffix(".lock")))
+            return own
 
 
 def clear(home: Path) -> None:

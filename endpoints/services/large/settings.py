@@ -8,7 +8,8 @@ from typing import cast, get_args
 from django.conf import settings
 
 from endpoints.errors import InvalidRequest
-from endpoints.services.large.engines import Alive, EngineName, EngineSpec, nothing
+from endpoints.services.large.engines import EngineName, EngineSpec
+from mlcore.alive import Alive, nothing
 
 
 def chosen(name: str = "", scheduler: str = "", *, alive: Alive = nothing) -> EngineSpec:

@@ -16,11 +16,11 @@ from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import connection, transaction
 
 from endpoints.errors import NoModel
 from endpoints.models import AlgorithmVersion, Endpoint, Monitor, PredictionRequest
-from endpoints.services import snapshots
+from endpoints.services import away, snapshots
 from endpoints.services.abtests import ticking
 from endpoints.services.alerts import evaluating
 from endpoints.services.logged_rows import Entry, blocks
@@ -157,7 +157,7 @@ def _feed_labels(clock: Clock) -> None:
 
 
 def _is_of_the_database(error: Exception) -> bool:
-    return isinstance(error, OperationalError | InterfaceError)
+    return isinstance(error, away.ERRORS)
 
 
 def _database_answers() -> bool:
@@ -165,7 +165,7 @@ def _database_answers() -> bool:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-    except (OperationalError, InterfaceError):
+    except away.ERRORS:
         return False
     return True
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from codecs import BOM_UTF8
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from endpoints.services.tables.csv_results import chunk_of, quoted
 from endpoints.services.tables.csv_sections import Scored, score
 from endpoints.services.tables.plans import Chunk, Position, Preview, ScoringPlan
 from endpoints.services.tables.records import PLACEHOLDER, Section, sections
+from mlcore.alive import Alive
 
 CHUNK_BYTES = 4 << 20
 _BLANK = re.compile(rb"^\r?\n", re.MULTILINE)
@@ -31,7 +32,7 @@ def header(plan: ScoringPlan) -> bytes:
     return mark + own.removesuffix(line_end) + names.encode() + line_end
 
 
-def count_rows(plan: ScoringPlan, alive: Callable[[], None]) -> int:
+def count_rows(plan: ScoringPlan, alive: Alive) -> int:
     rows = 0
     for section in _sections(plan, plan.start, CHUNK_BYTES):
         rows += _n_rows(section.text)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from endpoints.services.tables import answering
 from endpoints.services.tables.answering import Values
 from endpoints.services.tables.cells import Fault, ReadRow, RowReader, refused
+from endpoints.services.tables.headless import headless_csv
 from endpoints.services.tables.plans import Answered, Position, ScoringPlan
 from endpoints.services.tables.records import PLACEHOLDER, Section
 from mlcore.arrays import LIMIT, IntArray
@@ -75,22 +76,15 @@ def _lines(text: bytes) -> pl.Series:
 
 
 def _table(plan: ScoringPlan, text: bytes) -> pl.DataFrame:
-    """Read the columns that are needed, by their numbers; a cell that does not fit is null.
-
-    A line in front of it tells Polars the width, and keeps it from what it does at the start of a file.
-    """
-    width, bar, kinds = len(plan.reading.columns), plan.reading.delimiter, _kinds(plan)
-    table = pl.read_csv(
-        bar.encode() * (width - 1) + b"-\n" + text,
-        separator=bar,
-        quote_char='"' if b'"' in text else None,
-        has_header=False,
-        schema={str(place): kinds.get(place, pl.String) for place in range(width)},
+    """Read the columns that are needed, by their numbers; a cell that does not fit is null."""
+    width, kinds = len(plan.reading.columns), _kinds(plan)
+    return headless_csv(
+        text,
+        delimiter=plan.reading.delimiter,
+        kinds=[kinds.get(place, pl.String) for place in range(width)],
         columns=sorted(kinds),
         ignore_errors=True,
-        truncate_ragged_lines=True,
     )
-    return table[1:]
 
 
 def _kinds(plan: ScoringPlan) -> dict[int, type[pl.DataType]]:

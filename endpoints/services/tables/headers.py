@@ -38,6 +38,8 @@ def read(source: Path) -> Header:
         text = start[blank:].decode(errors="surrogateescape")
         delimiter = delimiter_of(text)
         begin = declared(text)[1]
+        if begin == len(text):
+            raise InvalidRequest(f"The file ends after sep={delimiter}.")
         names, length = _first(text[begin:], delimiter)
         raw = start[: blank + begin + length]
         file.seek(len(raw))

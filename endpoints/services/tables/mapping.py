@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import NamedTuple
 
+from mlcore.errors import cut, listed
 from mlcore.schema import Schema
 
 _MOST_COMPARED = 500  # names: looking for the nearest takes time
@@ -34,16 +35,22 @@ def match(schema: Schema, columns: Sequence[str], given: Mapping[str, str] | Non
     known = set(columns)
     matched = {name: column for name, column in chosen.items() if column in known}
     extra = [name for name in columns if name not in set(matched.values())]
-    missing = [Missing(name, _nearest(name, extra)) for name in schema.names if name not in matched]
+    missing = [
+        Missing(name, _nearest(column, extra) or _nearest(name, extra))
+        for name, column in chosen.items()
+        if name not in matched
+    ]
     return Match(matched, missing, extra)
 
 
-def shared(matched: Mapping[str, str]) -> dict[str, list[str]]:
-    """The columns that answer more than one feature, with these features."""
-    features: dict[str, list[str]] = {}
+def notes(matched: Mapping[str, str]) -> Iterator[str]:
+    """One for each column that answers more than one feature."""
+    answered: dict[str, list[str]] = {}
     for name, column in matched.items():
-        features.setdefault(column, []).append(name)
-    return {column: names for column, names in features.items() if len(names) > 1}
+        answered.setdefault(column, []).append(f"“{name}”")
+    for column, names in answered.items():
+        if len(names) > 1:
+            yield f"The column “{cut(column)}” is read for several features: {listed(names)}."
 
 
 def _nearest(name: str, columns: Sequence[str]) -> str:

@@ -10,8 +10,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from endpoints.errors import InvalidRequest
 from endpoints.services.large import scratch
 from endpoints.services.tables import foreign, plain_text
+from mlcore.alive import nothing
 
 _STARTS = (foreign.GZIP, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 
@@ -48,9 +50,8 @@ def _is_packed(file: str) -> bool:
 def _copy(file: str, folder: Path, most_bytes: int) -> str:
     folder.mkdir()
     target = folder / name_of(file)
-    plain_text.write(Path(file), target, most_bytes=most_bytes, alive=_nobody_asks)
+    try:
+        plain_text.write(Path(file), target, most_bytes=most_bytes, alive=nothing)
+    except InvalidRequest as error:
+        raise InvalidRequest(f"{Path(file).name}: {error.message}") from error
     return str(target)
-
-
-def _nobody_asks() -> None:
-    """Whoever waits for a command ends its process."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from threading import Event
@@ -11,8 +11,8 @@ import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
 from endpoints.errors import InvalidRequest
+from mlcore.alive import Alive
 
-Alive = Callable[[], None]
 _SECONDS = 0.2
 UNREADABLE = (PolarsError, PanicException, OSError)
 """What Polars raises for a file that is damaged."""

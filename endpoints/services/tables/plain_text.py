@@ -8,7 +8,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from endpoints.errors import InvalidRequest
 from endpoints.services.tables import foreign
+from mlcore.alive import Alive
 
 BLOCK = 1 << 20
 MOST_LINE_BYTES = 1 << 20
@@ -53,7 +54,7 @@ class PlainText:
     notes: tuple[str, ...] = ()
 
 
-def write(upload: Path, target: Path, *, most_bytes: int, alive: Callable[[], None]) -> PlainText:
+def write(upload: Path, target: Path, *, most_bytes: int, alive: Alive) -> PlainText:
     """Write the text to `target`; raises InvalidRequest for what is no text, too long or a trap."""
     with _opened(upload) as blocks:
         encoding, texts = _decoded(_bounded(blocks, most_bytes))
@@ -219,7 +220,7 @@ def _is_text(line: bytes) -> bool:
     return True
 
 
-def _rewrite(target: Path, alive: Callable[[], None]) -> None:
+def _rewrite(target: Path, alive: Alive) -> None:
     """Decode what is there as Windows-1252, in which every byte is a character."""
     draft = target.with_name(f"{target.name}.1252")
     with target.open("rb") as given, draft.open("wb") as file:

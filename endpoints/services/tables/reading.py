@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from endpoints.errors import InvalidRequest
 from endpoints.services.tables import foreign, headers, parquet_files, plain_text
+from mlcore.alive import Alive
 
 Format = Literal["csv", "parquet"]
-Alive = Callable[[], None]
-"""Called now and then; what it raises ends the reading."""
 
 
 @dataclass(frozen=True)

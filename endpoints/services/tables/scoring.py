@@ -6,13 +6,14 @@ scored by another worker, and is the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from endpoints.services.tables import csv_scoring, parquet_files, parquet_scoring
 from endpoints.services.tables.csv_scoring import CHUNK_BYTES
 from endpoints.services.tables.parquet_files import join
 from endpoints.services.tables.plans import ERRORS_HEADER, Chunk, Position, Preview, ScoringPlan
 from endpoints.services.tables.tallies import Tally
+from mlcore.alive import Alive
 
 __all__ = [
     "CHUNK_BYTES",
@@ -35,7 +36,7 @@ def header(plan: ScoringPlan) -> bytes:
     return b"" if _is_parquet(plan) else csv_scoring.header(plan)
 
 
-def count_rows(plan: ScoringPlan, alive: Callable[[], None]) -> int:
+def count_rows(plan: ScoringPlan, alive: Alive) -> int:
     if _is_parquet(plan):
         return parquet_files.n_rows(plan.source)
     return csv_scoring.count_rows(plan, alive)

@@ -1,7 +1,7 @@
 """How far a gradient descent has come, in a file from which the next worker goes on; for workers alone.
 
-A file says of what training it is, and is taken only whole: one of another dataset, spec or release, or one
-that is torn, counts as none, and the training begins anew.
+A file says of what training it is, and is taken only whole: one of another dataset, spec or release, one
+that is torn, or one that does not fit the rows counts as none, and the training begins anew.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ from pathlib import Path
 from time import monotonic
 
 import numpy as np
+import polars as pl
 
 from endpoints.models import Dataset, Run
-from endpoints.services.training_jobs import checkpoint_files
+from endpoints.services.datasets import tables
+from endpoints.services.training_jobs import checkpoint_files, specs
 from mlcore.canonical import compact
 from mlcore.errors import DataError
 from mlcore.files import read_file, replace_file
@@ -47,9 +49,9 @@ def identity(run: Run, dataset: Dataset, *, in_memory: bool) -> str:
         "format": FORMAT,
         "run": run.pk,
         "dataset": dataset.sha256,
-        "spec": run.spec,
+        "spec": specs.with_columns(run.spec, dataset.columns),
         "in_memory": in_memory,
-        "versions": versions(),
+        "versions": versions() | {"polars": pl.__version__},
     }
     return hashlib.sha256(compact(facts).encode()).hexdigest()
 
@@ -79,6 +81,11 @@ class Checkpoint:
         descent = decoded(content)
         self._add(descent)
         return descent
+
+    def begin_anew(self, why: str) -> None:
+        """Forget what was read: it does not fit."""
+        logger.warning("%s: %s: it begins anew", self._file, why)
+        self._rows = array("d")
 
     def __call__(self, descent: Descent) -> None:
         if descent.epoch < self._epochs and monotonic() < self._next:
@@ -111,10 +118,10 @@ class Checkpoint:
         return hashlib.sha256(self._identity.encode() + content).hexdigest().encode()
 
 
-def of(run: Run, dataset: Dataset, *, in_memory: bool, told: Told) -> Checkpoint:
+def of(run: Run, dataset: Dataset, *, told: Told) -> Checkpoint:
     return Checkpoint(
         checkpoint_files.file(run),
-        identity(run, dataset, in_memory=in_memory),
+        identity(run, dataset, in_memory=tables.fits_into_memory(dataset)),
         epochs=run.spec.get("epochs", 0),
         told=told,
     )

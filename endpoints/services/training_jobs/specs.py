@@ -40,6 +40,7 @@ NO_FEATURE = (
     "No column looks like a feature: they hold one value, free text or identifiers. Name in columns what is "
     "to be learnt from."
 )
+NO_OTHER = "There is no column beside the target."
 NO_TREES = "{} is trained by scikit-learn, which is not installed here: pip install scikit-learn."
 
 
@@ -80,9 +81,8 @@ def with_columns(spec: Mapping[str, Any], profile: Sequence[Mapping[str, Any]]) 
     others = [column for column in profile if column["name"] != spec["target"]]
     names = [str(column["name"]) for column in others if is_feature(column)]
     if not names:
-        raise InvalidData(
-            NO_FEATURE, cells=[CellError("wrong_value", NO_FEATURE, column="columns")]
-        )
+        message = NO_FEATURE if others else NO_OTHER
+        raise InvalidData(message, cells=[CellError("wrong_value", message, column="columns")])
     return dict(spec) | {"columns": names if len(names) < len(others) else None}
 
 

@@ -56,23 +56,26 @@ def submit(  # noqa: PLR0913  what a form has
         started_at=now,
         created_by=actor.person,
     )
-    _queue(run, experiment, now)
-    return Run.objects.get(pk=run.pk)
+    is_new = _queue(run, experiment, actor, now)
+    queued = Run.objects.get(pk=run.pk)
+    queued.is_new = is_new
+    return queued
 
 
-def _queue(run: Run, experiment: str, now: datetime) -> None:
-    """Store the run and ring for it, unless it was asked for before, or just now."""
-    known = Run.objects.filter(pk=run.pk)
-    if known.exists():
-        return
+def _queue(run: Run, experiment: str, actor: Caller, now: datetime) -> bool:
+    """Store the run and ring for it; False where it was asked for before, or just now."""
+    if submissions.before(run, actor):
+        return False
     try:
         with transaction.atomic():
             run.experiment, _ = Experiment.objects.get_or_create(name=experiment)
             run.save(force_insert=True)
             leases.queue(run, now)
     except IntegrityError:
-        if not known.exists():
+        if submissions.known(run) is None:
             raise
+        return False
+    return True
 
 
 def refuse_unfit(spec: Mapping[str, Any], dataset: Dataset) -> None:
@@ -103,20 +106,30 @@ def _no_column(field: str, name: str, columns: Mapping[str, Any]) -> CellError |
 
 
 def _no_target(spec: Mapping[str, Any], target: Mapping[str, Any]) -> CellError | None:
-    """Only what the profile tells for certain; different values are estimated in large files."""
+    """Only what the profile tells for certain: as many values as a target may have are always counted."""
     distinct, levels = target["distinct"], [level for level, _ in target["levels"]]
     if distinct < 2:
         return _cell("target", f'"{target["name"]}" has no two classes: {target["warning"]}')
-    if distinct > 2 * MOST_CLASSES:
+    if distinct > MOST_CLASSES:
         return _cell(
             "target",
             f'"{target["name"]}" has {distinct:,} different values; {MOST_CLASSES} classes are the most.',
         )
+    if target.get("missing"):
+        return _cell("target", _rows_without(target))
     positive = spec.get("positive")
     if positive is None or len(levels) < distinct or positive in levels:
         return None
     hint = did_you_mean(positive, levels) or "."
     return _cell("positive", f'"{positive}" is no class of "{target["name"]}"{hint}')
+
+
+def _rows_without(target: Mapping[str, Any]) -> str:
+    n, word = target["missing"], target.get("no_value")
+    rows = "1 row" if n == 1 else f"{n:,} rows"
+    why = f' ("{word}" counts as none)' if word else ""
+    other = ", or call the class something else" if word else ""
+    return f'"{target["name"]}" has no value in {rows}{why}: leave {"it" if n == 1 else "them"} out{other}.'
 
 
 def _cell(field: str, message: str) -> CellError:

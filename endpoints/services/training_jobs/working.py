@@ -9,13 +9,13 @@ from __future__ import annotations
 from itertools import islice
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import transaction
 
 from endpoints.errors import InvalidData
 from endpoints.models import Dataset, Run
 from endpoints.models.dataset import DatasetState
 from endpoints.models.run import RunState
-from endpoints.services import leases, tracking, training, working
+from endpoints.services import away, housekeeping, tracking, training, working
 from endpoints.services.datasets import folders, reading, tables
 from endpoints.services.forests import ForestSpec
 from endpoints.services.large import settings as engine_settings
@@ -25,22 +25,20 @@ from endpoints.services.leases import Lease, LeaseLost, Stopped
 from endpoints.services.throttle import Every
 from endpoints.services.training import Result
 from endpoints.services.training_jobs import checkpoint_files, checkpoints, specs
+from endpoints.services.training_jobs.checkpoints import Checkpoint
 from mlcore import run_training as records
-from mlcore.errors import CellError
+from mlcore.errors import CellError, DescentError
 from mlcore.history import Descent, Iteration
 
 SECONDS_BETWEEN = 0.5
 POINTS_AT_ONCE = 8
 """Of a curve, each time: the whole of it comes when the training has ended."""
 POINTS_OF_A_LOT = 5_000
-
-
-ANOTHER_GOES_ON = (LeaseLost, Stopped, OperationalError, InterfaceError)
+ANOTHER_GOES_ON = (LeaseLost, Stopped, *away.ERRORS)
 
 
 def train(run: Run, lease: Lease) -> None:
     """Bring a run from its dataset to a model that can be registered."""
-    checkpoint_files.sweep()
     try:
         _train(run, lease)
     except ANOTHER_GOES_ON:
@@ -95,7 +93,7 @@ def _read(dataset: Dataset, lease: Lease) -> None:
         lease.check()
         if dataset.state == DatasetState.READING:
             lease.stopping.wait(SECONDS_BETWEEN)
-            leases.take_over(lease.clock())
+            housekeeping.left_by_others(lease.clock)
             dataset.refresh_from_db()
     if dataset.state == DatasetState.FAILED:
         cells = [CellError(**problem) for problem in dataset.problems]
@@ -104,13 +102,19 @@ def _read(dataset: Dataset, lease: Lease) -> None:
 
 def _result(run: Run, dataset: Dataset, lease: Lease) -> Result:
     lease.save(dataset_rows=dataset.rows or 0)
+    checkpoint = checkpoints.of(run, dataset, told=Safe(run, lease))
+    try:
+        return _trained(dataset, checkpoint, checkpoint.read(), Live(run, lease))
+    except DescentError as error:
+        checkpoint.begin_anew(str(error))
+        return _trained(dataset, checkpoint, None, Live(run, lease))
+
+
+def _trained(dataset: Dataset, checkpoint: Checkpoint, start: Descent | None, live: Live) -> Result:
+    run, lease = live.run, live.lease
     spec = specs.from_dict(specs.with_columns(run.spec, dataset.columns))
-    live = Live(run, lease)
-    in_memory = tables.fits_into_memory(dataset)
-    checkpoint = checkpoints.of(run, dataset, in_memory=in_memory, told=Safe(run, lease))
-    start = checkpoint.read()
     _begin(run, lease, start)
-    if in_memory:
+    if tables.fits_into_memory(dataset):
         table = tables.table(dataset)
         lease.check()
         return training.fit(
@@ -143,7 +147,7 @@ class Live:
     """Tells now and then how far a training is; what it raises ends the training."""
 
     def __init__(self, run: Run, lease: Lease) -> None:
-        self._run, self._lease = run, lease
+        self.run, self.lease = run, lease
         self._every = Every(SECONDS_BETWEEN)
         self._seen: list[Iteration] = []
 
@@ -157,5 +161,5 @@ class Live:
         seen, self._seen = self._seen, []
         apart = -(-len(seen) // POINTS_AT_ONCE)
         with transaction.atomic():
-            self._lease.save(iterations=iteration.number)
-            tracking.log_metrics(self._run, records.curve(seen[::-apart][::-1]))
+            self.lease.save(iterations=iteration.number)
+            tracking.log_metrics(self.run, records.curve(seen[::-apart][::-1]))

@@ -12,11 +12,12 @@ from rest_framework.test import APIClient
 
 from endpoints.api import waiting
 from endpoints.models import BatchJob, Endpoint
-from endpoints.services import pausing, rates, uploads
+from endpoints.services import lifecycle, pausing, rates, snapshots, uploads
 from endpoints.services.batches import folders
 from tests import cast
 from tests.endpoints.api.client import problem_in, with_key
 from tests.endpoints.api.test_file_bodies import form, part
+from tests.endpoints.services.decisions import decision
 
 pytestmark = pytest.mark.django_db
 
@@ -80,6 +81,21 @@ def test_the_same_request_again_is_the_same_job(program: APIClient, raisin: Endp
     assert ask(TABLE, **key) == first
     assert ask(TABLE + TABLE, **key) != first
     assert ask(TABLE) != first
+
+
+@pytest.mark.parametrize("wish", ["", "&status=production"])
+def test_a_promotion_between_makes_no_second_job(
+    wish: str, program: APIClient, raisin: Endpoint
+) -> None:
+    def ask() -> str:
+        path, key = f"{SEND}?endpoint=raisin{wish}", {"Idempotency-Key": "nightly"}
+        answer = program.generic("POST", path, TABLE, content_type="text/csv", headers=key)
+        return str(answer.json()["id"])
+
+    first = ask()
+    lifecycle.promote(version=raisin.versions.get(number=2), decision=decision())
+    assert snapshots.read(raisin).version(None, None).number == 2
+    assert ask() == first
 
 
 def test_it_starts_by_itself(program: APIClient, raisin: Endpoint) -> None:

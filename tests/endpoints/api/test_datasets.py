@@ -99,6 +99,20 @@ def test_examples_are_for_who_may_train(dana_api: APIClient, dev_key: str) -> No
     assert not any(examples(with_key(APIClient(), dev_key)))
 
 
+def test_cells_are_quoted_to_who_may_train(dana_api: APIClient, dev_key: str) -> None:
+    response = send(dana_api, "x,y\n" + "1.5,a\n2,b\n" * 10 + "Ada,a\n")
+    read(response)
+    cell = {"row": 2, "column": "x", "value": "Ada", "code": "bad_text", "message": "a NUL byte"}
+    Dataset.objects.update(problems=[cell])
+    told = [
+        api.get(response.json()["url"]).content.decode()
+        for api in (dana_api, with_key(APIClient(), dev_key))
+    ]
+    assert all("1 cell is no usable number: a training refuses that." in text for text in told)
+    assert ["Ada" in text for text in told] == [True, False]
+    assert "Such as “Ada”." in told[0]
+
+
 def test_a_list_has_no_columns(dana_api: APIClient, django_assert_max_num_queries: Any) -> None:
     read(send(dana_api))
     send(dana_api, GRAINS + "1,red,Besni\n")

@@ -55,6 +55,35 @@ def test_it_works(dana_api: APIClient, dataset: Dataset) -> None:
     assert found["artifact"]["sha256"]
 
 
+def test_cells_are_quoted_to_who_may_train(
+    dana_api: APIClient, dev_key: str, dataset: Dataset
+) -> None:
+    address = train(dana_api, dataset).json()["url"]
+    said = "expected a number, got 'Ada'"
+    cell = {"row": 3, "column": "Area", "value": "'Ada'", "code": "wrong_type", "message": said}
+    Run.objects.update(state="failed", message=f"line 3: {said}", problems=[cell])
+    for place in (address, RUNS):
+        told = [
+            api.get(place).content.decode() for api in (dana_api, with_key(APIClient(), dev_key))
+        ]
+        assert all("line 3: expected a number" in text for text in told)
+        assert ["Ada" in text for text in told] == [True, False]
+
+
+def test_it_says_which_columns_were_left_out(dana_api: APIClient, tmp_path: Path, db: None) -> None:
+    rows = "".join(f"{row},{row % 7}.5,{'ab'[row % 2]}\n" for row in range(40))
+    numbered = stored(tmp_path, f"Id,Area,Class\n{rows}", "numbered.csv")
+    by_itself, chosen = (
+        train(dana_api, numbered, **asked).json() for asked in ({}, {"columns": ["Id"]})
+    )
+    assert by_itself["notes"] == []
+    working.at(Run, by_itself["id"], training.train)
+    assert dana_api.get(by_itself["url"]).json()["notes"] == [
+        "Left out, since no columns were named: “Id” (it numbers the rows: it may be an identifier)."
+    ]
+    assert dana_api.get(chosen["url"]).json()["notes"] == []
+
+
 def test_a_file_may_come_along(dana_api: APIClient, db: None) -> None:
     response = send(dana_api, solver="gd", epochs="20", columns="Area,Extent")
     body = response.json()

@@ -260,3 +260,10 @@ def test_a_refused_key_learns_which_scope_it_lacks(dev: User, open_one: Endpoint
         access.require(key_of(dev, Scope.READ), Need.STAGE, open_one)
     with pytest.raises(NotAllowed, match=r"lacks the permission “endpoints\.stage_version”"):
         access.require(key_of(dev, Scope.MANAGE), Need.STAGE, open_one)
+
+
+def test_keys_that_are_called_alike_are_told_apart(dev: User) -> None:
+    first, second = (key_of(dev, Scope.PREDICT) for _ in range(2))
+    assert first.name == second.name
+    callers = [first, second, Caller(user=dev), SYSTEM, NOBODY]
+    assert len({caller.identity for caller in callers}) == len(callers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,12 @@ from django.conf import settings
 from django.db import OperationalError
 from django.utils import timezone
 
-from endpoints.models import Endpoint
+from endpoints.models import Endpoint, Run
 from endpoints.services import housekeeping, uploads
 from endpoints.services.batches import folders
 from endpoints.services.datasets import folders as datasets
 from endpoints.services.housekeeping import HOUR, NowAndThen, Patient, clear_away
+from endpoints.services.training_jobs import checkpoint_files
 from tests.endpoints.services.batches.made import grains, received
 from tests.endpoints.services.clock import Clock
 from tests.endpoints.services.decisions import NOON
@@ -106,6 +108,26 @@ def test_a_look_that_fails_is_none(settings: Any) -> None:
     assert (look(later(40)), look(later(70))) == (0, 2)
 
 
+def test_two_threads_look_one_after_the_other() -> None:
+    inside, most = list[int](), list[int]()
+    threads: list[threading.Thread] = []
+
+    def take_over(now: datetime) -> int:
+        inside.append(1)
+        most.append(len(inside))
+        if not threads:
+            threads.append(threading.Thread(target=look, args=(later(1),)))
+            threads[0].start()
+            threads[0].join(0.2)
+        inside.pop()
+        return 0
+
+    look = Patient(take_over)
+    look(NOON)
+    threads[0].join()
+    assert most == [1, 1]
+
+
 def test_a_worker_is_patient() -> None:
     assert isinstance(housekeeping.left_by_others._work, Patient)
 
@@ -119,6 +141,17 @@ def test_what_no_dataset_owns_goes_and_scratch_that_nobody_holds(raisin: Endpoin
     clear_away(timezone.now() + timedelta(hours=2))
     assert not lost.exists()
     assert not (home / "scratch" / "left").exists()
+
+
+def test_how_far_a_training_was_goes_once_it_has_ended(raisin: Endpoint) -> None:
+    run = Run.objects.all()[0]
+    file = checkpoint_files.file(run)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    for state, is_kept in (("running", True), ("failed", False)):
+        file.touch()
+        Run.objects.update(state=state)
+        clear_away(NOON)
+        assert file.exists() == is_kept
 
 
 def test_what_fails_is_tried_again_at_the_next_turn() -> None:

@@ -262,7 +262,8 @@ def test_a_silent_run_of_a_command_has_failed(take_over: Any, raisin: Endpoint) 
     assert take_over(NOON + timedelta(seconds=1)) == 0
     assert take_over(LATER) == Run.objects.count()
     run = Run.objects.all()[0]
-    assert (run.state, run.message) == ("failed", "Its process ended before it did.")
+    assert (run.state, run.message) == ("failed", leases.ENDED_BEFORE)
+    assert "start it again" in run.message
     assert (run.ended_at, run.heartbeat_at) == (LATER, None)
     assert take_over(MUCH_LATER) == 0
 
@@ -271,6 +272,23 @@ def test_what_a_worker_can_take_over_waits_for_one(job: BatchJob) -> None:
     lease_on(job)
     assert leases.close_abandoned(LATER) == 0
     assert read(job).state == "scoring"
+
+
+def test_nothing_is_given_back_that_nobody_is_told_of(
+    job: BatchJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease = lease_on(job)
+
+    def fail(job: BatchJob) -> None:
+        raise OperationalError("the server closed the connection")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(doorbell, "ring", fail)
+        with pytest.raises(OperationalError):
+            lease.give_back()
+    assert (read(job).state, read(job).worker, read(job).attempt) == ("scoring", "first", 1)
+    lease.give_back()
+    assert (read(job).state, read(job).attempt, rings()) == ("queued", 0, 2)
 
 
 def test_a_job_that_was_taken_from_a_living_worker_counts_no_death(job: BatchJob) -> None:

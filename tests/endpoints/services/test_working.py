@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, transaction
 
 from endpoints.errors import InvalidRequest
 from endpoints.models import BatchJob, Endpoint
@@ -89,6 +89,30 @@ def test_a_database_that_is_away_ends_no_job_and_is_no_death(job: BatchJob) -> N
         working.at(BatchJob, job.pk, raising(OperationalError("the server closed the connection")))
     left = BatchJob.objects.get(pk=job.pk)
     assert (left.state, left.worker, left.attempt, left.ended_at) == ("queued", "", 0, None)
+
+
+def lost_at_the_end(error: Exception) -> Any:
+    """Work whose end is written, but never comes to the database."""
+
+    def work(job: BatchJob, lease: Lease) -> None:
+        with transaction.atomic():
+            lease.end(BatchState.DONE)
+            raise error
+
+    return work
+
+
+def test_an_end_that_the_database_lost_is_none(job: BatchJob) -> None:
+    with pytest.raises(OperationalError):
+        lost = OperationalError("the server closed the connection")
+        working.at(BatchJob, job.pk, lost_at_the_end(lost))
+    left = BatchJob.objects.get(pk=job.pk)
+    assert (left.state, left.worker, left.attempt, left.ended_at) == ("queued", "", 0, None)
+
+
+def test_a_refusal_at_the_very_end_ends_it(job: BatchJob) -> None:
+    failed = end_of(job, lost_at_the_end(InvalidRequest("The disk is full.")))
+    assert (failed.state, failed.message) == ("failed", "The disk is full.")
 
 
 def test_a_worker_waits_until_the_database_answers(

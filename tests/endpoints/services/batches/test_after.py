@@ -78,8 +78,30 @@ class TestStart:
             started(checked(raisin, renamed(10)))
 
     def test_a_feature_that_is_none_is_refused(self, raisin: Endpoint) -> None:
-        with pytest.raises(InvalidRequest, match="v1 has no feature colour"):
-            started(checked(raisin, grains(10)), mapping={"colour": "Area"})
+        job = checked(raisin, grains(10))
+        with pytest.raises(InvalidRequest, match='v1 has no feature "colour". Its features: Area,'):
+            started(job, mapping={"colour": "Area"})
+        with pytest.raises(InvalidRequest, match='no feature "area"; did you mean "Area"'):
+            started(job, mapping={"area": "Area"})
+
+    def test_a_column_that_is_not_there_is_refused_by_its_name(self, raisin: Endpoint) -> None:
+        with pytest.raises(InvalidRequest) as caught:
+            started(checked(raisin, grains(10)), mapping={"Area": "Nope"})
+        said = "No column is called “Nope”, which was named for “Area”."
+        assert caught.value.message == said
+
+    def test_a_column_for_two_features_is_told(self, raisin: Endpoint) -> None:
+        mapping = {"Perimeter": "Area"}
+        job = started(checked(raisin, grains(10)), mapping=mapping)
+        [note] = job.check_report["notes"]
+        assert note == "The column “Area” is read for several features: “Area”, “Perimeter”."
+
+    def test_what_the_check_said_of_other_columns_goes(self, raisin: Endpoint) -> None:
+        job = checked(raisin, grains(10), mapping={"Perimeter": "Area"})
+        job.check_report["notes"].insert(0, "Read as Windows-1252.")
+        job.save()
+        job = started(job, mapping={"Perimeter": "Perimeter"})
+        assert job.check_report["notes"] == ["Read as Windows-1252."]
 
     def test_a_column_of_labels_must_be_there(self, raisin: Endpoint) -> None:
         with pytest.raises(InvalidRequest, match="no column “Class”"):
@@ -292,8 +314,8 @@ class TestExpiry:
 
     def test_what_a_killed_upload_left_goes(self, raisin: Endpoint) -> None:
         job = received(raisin, grains(30))
-        stray = folders.home() / ("0" * 32)
-        stray.mkdir()
+        stray = folders.stage(job)
+        (stray / "upload").write_bytes(grains(30))
         for age, is_there in ((0, True), (4_000, False)):
             moment = NOON.timestamp() - age
             os.utime(stray, (moment, moment))
@@ -301,6 +323,24 @@ class TestExpiry:
             expiry.clear_strays(NOON)
             assert stray.exists() == is_there
         assert folders.upload(job).exists()
+
+    def test_files_that_come_after_the_deletion_go(self, raisin: Endpoint) -> None:
+        job = scored(raisin, grains(30))
+        deleting.delete_files(job, actor=SYSTEM, now=NOON)
+        folders.folder(job).mkdir()
+        os.utime(folders.folder(job), (0, 0))
+        expiry.clear_strays(NOON)
+        assert not folders.folder(job).exists()
+
+    def test_files_stay_where_another_database_is_asked(self, raisin: Endpoint) -> None:
+        """A forgotten DATABASE_URL, or an older copy put back."""
+        waiting, done = received(raisin, grains(20)), scored(raisin, grains(30))
+        BatchJob.objects.all().delete()
+        for job in (waiting, done):
+            os.utime(folders.folder(job), (0, 0))
+        expiry.clear_strays(NOON)
+        assert folders.upload(waiting).read_bytes() == grains(20)
+        assert folders.results(done).exists()
 
     def test_a_folder_that_another_worker_removes_does_no_harm(self, raisin: Endpoint) -> None:
         received(raisin, grains(10))

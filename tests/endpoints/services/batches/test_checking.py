@@ -70,6 +70,18 @@ def test_a_column_may_be_named_for_a_feature(raisin: Endpoint) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("column", "hint"), [("Nope", " Is it “Area”?"), ("Extend", " Is it “Extent”?")]
+)
+def test_a_column_that_is_not_there_is_told_by_its_name(
+    column: str, hint: str, raisin: Endpoint
+) -> None:
+    mapping = {"Area": column, "Extent": "Perimeter"}
+    job = checked(raisin, grains(20), mapping=mapping, starts_itself=True)
+    assert job.state == "needs_attention"
+    assert job.message == f"No column is called “{column}”, which was named for “Area”.{hint}"
+
+
 def test_a_column_that_is_read_for_two_features_is_told(raisin: Endpoint) -> None:
     job = checked(raisin, grains(20), mapping={"Perimeter": "Area"})
     found = report(job)

@@ -127,6 +127,14 @@ def test_it_refuses_an_empty_file(raisin: Endpoint) -> None:
     assert refused(InvalidRequest, raisin, b"") == "The file is empty."
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"), [("area", '; did you mean "Area"?'), ("Nope", ". Its features: Area, ")]
+)
+def test_it_refuses_to_map_what_is_no_feature(name: str, hint: str, raisin: Endpoint) -> None:
+    said = refused(InvalidRequest, raisin, FILE, mapping={name: "Perimeter"})
+    assert said.startswith(f'v1 has no feature "{name}"{hint}')
+
+
 def test_it_refuses_where_nothing_is_in_production(db: None) -> None:
     refused(NoModel, cast.an_endpoint("new"), FILE)
 
@@ -176,17 +184,19 @@ def left() -> set[Path]:
     return set(folders.home().glob("*")) if folders.home().exists() else set()
 
 
-def test_files_stay_while_it_is_not_known_whether_the_row_was_written(
-    raisin: Endpoint, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("failure", [OperationalError, OSError])
+def test_files_that_are_published_stay_whatever_fails(
+    failure: type[Exception], raisin: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The connection may break behind the commit: then a job without its file would be left."""
+    """The connection may break behind the commit: then a job without its file would be left. And whoever asks
+    for the same job may have published once this one's row was taken back."""
 
     def lost(path: Path) -> None:
-        raise OperationalError("the server closed the connection")
+        raise failure("the server closed the connection")
 
     before = left()
     monkeypatch.setattr(receiving, "sync", lambda path: path == folders.home() and lost(path))
-    with pytest.raises(OperationalError):
+    with pytest.raises(failure):
         received(raisin, FILE)
     [folder] = left() - before
     assert (folder / "upload").read_bytes() == FILE

@@ -58,15 +58,17 @@ def test_numbers_that_are_few_are_levels_too() -> None:
     ("cells", "kind", "warning"),
     [
         (["a"] * 3, "constant", "Every row has the same value."),
+        (
+            ["Yes", "None", "Yes", ""],
+            "constant",
+            "Every row that has a value has the same one; 2 have none (a cell such as None or NA counts as "
+            "no value).",
+        ),
+        (["Yes", ""], "constant", "Every row that has a value has the same one; 1 has none"),
         (["", "NA", "?"], "constant", "No row has a value."),
         ([f"name {i}" for i in range(101)], "text", "101 different texts: it reads like an"),
-        (["1,5", "2,5", "x"], "text", "Numbers with commas, such as 1,5: write a decimal point"),
-        ([*map(str, range(100, 119)), "x"], "number", "1 cell is no usable number, such as “x”"),
-        (
-            [*map(str, range(100, 119)), "1e200"],
-            "number",
-            "1 cell is no usable number, such as “1e200”",
-        ),
+        (["1,5", "2,5", "x"], "text", "Numbers with commas: write a decimal point"),
+        ([*map(str, range(100, 119)), "x"], "number", "1 cell is no usable number: a training"),
         ([str(i) for i in range(1, 31)], "number", "It numbers the rows: it may be an identifier."),
         ([str(i) for i in range(1, 30)] + [""], "number", ""),
         (
@@ -84,6 +86,24 @@ def test_what_a_person_should_know(cells: list[str], kind: str, warning: str) ->
     found = one(cells)
     assert found.kind == kind
     assert found.warning.startswith(warning) if warning else not found.warning
+
+
+@pytest.mark.parametrize(
+    ("cells", "odd"),
+    [
+        (["1,5", "2,5", "x"], "1,5"),
+        ([*map(str, range(100, 119)), "x"], "x"),
+        ([*map(str, range(100, 119)), "1e200"], "1e200"),
+        (["1", "2"], ""),
+        (["red", "blue"], ""),
+    ],
+)
+def test_the_cell_that_a_warning_is_about_is_kept_apart(cells: list[str], odd: str) -> None:
+    found = one(cells)
+    assert found.odd == odd
+    assert found.warning.find(odd or " such as ") == -1
+    shown = columns.warning_of(found.to_dict())
+    assert shown == (f"{found.warning} Such as “{odd}”." if odd else found.warning)
 
 
 @pytest.mark.parametrize(
@@ -111,6 +131,19 @@ def test_a_profile_of_before_does_not_say_what_is_a_feature(kind: str, is_featur
     assert columns.is_feature({"name": "x", "kind": kind}) is is_feature
 
 
+@pytest.mark.parametrize(
+    ("cells", "word"), [(["a", "", " NA ", "None"], "NA"), (["a", "", None], ""), ([1.5, 2.5], "")]
+)
+def test_the_first_word_that_counts_as_missing_is_kept(cells: list[Any], word: str) -> None:
+    assert one(cells).no_value == word
+
+
+@pytest.mark.parametrize("values", [51, 100, 200])
+def test_classes_are_never_estimated(values: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(profiling, "COUNTED", 10)
+    assert one([f"no {i % values}" for i in range(1_000)]).distinct == values
+
+
 def test_parquet_has_kinds_of_its_own() -> None:
     found = profiles(
         number=[1.5, None, float("nan")],
@@ -122,7 +155,7 @@ def test_parquet_has_kinds_of_its_own() -> None:
     assert kinds == {"number": "constant", "whole": "number", "flag": "category", "several": "text"}
     assert found["number"].missing == 2
     assert found["flag"].levels == [("false", 1), ("true", 1)]
-    assert found["several"].warning.startswith("It holds lists or records")
+    assert found["several"].warning.startswith("It holds lists, records")
 
 
 def test_names_mean_nothing_else() -> None:

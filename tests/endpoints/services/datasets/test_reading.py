@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import threading
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,9 @@ def test_it_works(tmp_path: Path) -> None:
         GRAINS.encode("utf-16"),
         GRAINS.replace("Kecimen", "Keçimen").encode("cp1252"),
         b"sep=;\n" + GRAINS.replace(",", ";").encode(),
+        GRAINS.replace("\n", "\n\n").encode(),
     ],
-    ids=["plain", "gzip", "utf-16", "windows-1252", "sep"],
+    ids=["plain", "gzip", "utf-16", "windows-1252", "sep", "blank lines"],
 )
 def test_whatever_its_size_a_file_is_read_alike(
     tmp_path: Path, settings: Any, content: bytes, most_in_memory: int
@@ -107,6 +109,20 @@ def test_parquet_keeps_its_kinds(tmp_path: Path) -> None:
     table = tables.table(dataset)
     assert table.header == ("Area", "n", "Class")
     assert (table.rows[1], table.lines[1]) == (("", "2", "k"), 2)
+
+
+def test_columns_of_durations_and_bytes_are_left_alone(tmp_path: Path) -> None:
+    target = io.BytesIO()
+    times = [timedelta(seconds=n) for n in range(4)]
+    others = {"took": times, "raw": [b"\xff"] * 4}
+    pl.DataFrame({"Area": [3.5, 4.0, 5.0, 9.0], **others, "Class": list("bkbk")}).write_parquet(
+        target
+    )
+    dataset = read(tmp_path, target.getvalue(), "grains.parquet")
+    assert (dataset.state, dataset.rows) == ("ready", 4)
+    assert [column["feature"] for column in dataset.columns] == [True, False, False, True]
+    assert "durations or bytes" in dataset.columns[1]["warning"]
+    assert tables.table(dataset).header == ("Area", "Class")
 
 
 @pytest.mark.parametrize(
@@ -153,6 +169,7 @@ def test_the_drafts_of_a_killed_worker_go(tmp_path: Path) -> None:
     dataset = stored(tmp_path)
     stray = folders.draft(dataset, "host:1:dead")
     stray.write_text("half")
+    stray.with_name(f"{stray.name}.1252").write_text("half of it anew")
     working.at(Dataset, dataset.pk, reading.read)
     assert files_of(dataset) == {".csv"}
 

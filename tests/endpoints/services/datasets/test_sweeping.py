@@ -16,7 +16,7 @@ from endpoints.services.datasets import folders, sweeping
 from tests.endpoints.services.datasets.files import stored
 
 pytestmark = pytest.mark.django_db
-KINDS = ("upload", "csv", "parquet", "aaaaaaaa.draft")
+KINDS = ("upload", "csv", "parquet", "aaaaaaaa.draft", "aaaaaaaa.draft.1252")
 
 
 @pytest.fixture
@@ -42,12 +42,21 @@ def left(dataset: Dataset, **facts: object) -> list[str]:
     return [kind for kind, path in zip(KINDS, paths, strict=True) if path.exists()]
 
 
-def test_what_has_no_row_goes_after_an_hour() -> None:
-    paths = files_of("0" * 64)
+def test_uploads_and_drafts_without_a_row_go_after_an_hour() -> None:
+    unread = [path for path in files_of("0" * 64) if path.suffix in (".upload", ".draft")]
     sweeping.sweep(timezone.now() + timedelta(minutes=59))
-    assert all(path.exists() for path in paths)
-    assert sweeping.sweep(timezone.now() + timedelta(minutes=61)) >= len(KINDS)
-    assert not any(path.exists() for path in paths)
+    assert all(path.exists() for path in unread)
+    assert sweeping.sweep(timezone.now() + timedelta(minutes=61)) >= len(unread)
+    assert not any(path.exists() for path in unread)
+
+
+def test_what_another_database_may_know_stays(dataset: Dataset) -> None:
+    """The wrong DATABASE_URL, or an older copy put back, costs no file to train on."""
+    files_of(dataset.sha256)
+    Dataset.objects.all().delete()
+    sweeping.sweep(timezone.now() + timedelta(days=9))
+    left = {path.suffix for path in folders.home().glob(f"{dataset.sha256}.*")}
+    assert left == {".csv", ".parquet"}
 
 
 def test_an_old_file_that_just_came_here_stays() -> None:

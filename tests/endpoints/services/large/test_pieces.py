@@ -146,6 +146,12 @@ def test_a_first_line_may_name_the_delimiter(tmp_path: Path) -> None:
     assert read(piece.url, piece.start, piece.stop) == b"1|2,3\r\n"
 
 
+def test_blank_lines_may_stand_behind_the_delimiter(tmp_path: Path) -> None:
+    (piece,) = layout_of(tmp_path / "a.csv", b"sep=;\n\nx;y\n1;2\n").pieces
+    assert (piece.header, piece.delimiter) == (("x", "y"), ";")
+    assert read(piece.url, piece.start, piece.stop) == b"1;2\n"
+
+
 def test_the_checksum_tells_other_content(tmp_path: Path) -> None:
     one = layout_of(tmp_path / "a.csv", b"x,y\n1,2\n").sha256
     assert layout_of(tmp_path / "b.csv", b"x,y\n1,2\n").sha256 == one

@@ -9,9 +9,10 @@ import pytest
 from endpoints.errors import DomainError, InvalidData
 from endpoints.models import Run
 from endpoints.models.run import RunState
-from endpoints.services.large.engines import Alive, EngineSpec, nothing
+from endpoints.services.large.engines import EngineSpec
 from endpoints.services.large.running import LargeJob, run_training
 from endpoints.services.large.training import DataSource
+from mlcore.alive import Alive, nothing
 from tests import cast
 from tests.endpoints.services.large.files import SPEC, forest, write_parts
 

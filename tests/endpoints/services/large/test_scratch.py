@@ -56,6 +56,30 @@ def test_a_folder_that_nobody_holds_is_cleared_away(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_who_clears_may_hold_the_lock_of_a_new_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+
+    def held_at_first(file: Any, how: int) -> None:
+        tried.append(Path(file.name).stem)
+        if len(tried) > 1:
+            flock(file, how)
+            return
+        with Path(file.name).open("rb") as other:
+            flock(other, LOCK_EX | LOCK_NB)
+            try:
+                flock(file, how)
+            finally:
+                Path(file.name).unlink()
+
+    monkeypatch.setattr(scratch, "flock", held_at_first)
+    with scratch.folder(tmp_path) as held:
+        assert held.is_dir()
+        assert [name == held.name for name in tried] == [False, True]
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_there_may_be_nothing_to_clear_away(tmp_path: Path) -> None:
     scratch.clear(tmp_path / "never")
     assert not (tmp_path / "never").exists()

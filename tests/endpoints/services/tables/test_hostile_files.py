@@ -43,6 +43,8 @@ REFUSED: dict[str, tuple[bytes | Callable[[], bytes], str]] = {
     "a header alone": (HEADER, "header but no rows"),
     "a header without a line end": (b"a,b", "header but no rows"),
     "a header and blank lines": (HEADER + b"\n\n\r\n", "header but no rows"),
+    "a named delimiter alone": (b"sep=;", r"The file ends after sep=;\."),
+    "a named delimiter and blank lines": (b"\nsep=|\r\n\r\n", r"The file ends after sep=\|\."),
     "a column named twice": (b"a,b,a\n1,2,3\n", "named twice: a"),
     "columns named alike but for blanks": (b"a, a \n1,2\n", "named twice: a"),
     "5,001 columns": (b",".join(b"c%d" % n for n in range(5_001)) + b"\n1\n", "5,001 columns"),

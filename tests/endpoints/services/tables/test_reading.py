@@ -93,6 +93,12 @@ def test_a_line_that_names_the_delimiter_stands_before_the_header(tmp_path: Path
     )
 
 
+def test_blank_lines_may_stand_behind_the_delimiter(tmp_path: Path) -> None:
+    found = prepared(tmp_path, b"sep=;\n\r\n\nArea;Extent\n1;2\n")
+    assert (found.columns, found.delimiter) == (("Area", "Extent"), ";")
+    assert found.header_bytes == b"sep=;\n\r\n\nArea;Extent\n"
+
+
 def test_a_compressed_file_is_unpacked(tmp_path: Path) -> None:
     assert prepared(tmp_path, gzip.compress(ROWS)).header_bytes == HEADER
     assert (tmp_path / "source").read_bytes() == ROWS

@@ -208,17 +208,39 @@ def test_it_begins_anew_where_the_file_is_not_its_own(
     assert points(run) == points(undisturbed)
 
 
-@pytest.mark.parametrize("what", ["dataset", "spec", "run", "versions"])
+@pytest.mark.parametrize("largest", [2**20, 1_000])
+def test_it_begins_anew_where_the_descent_does_not_fit(
+    largest: int,
+    dataset: Dataset,
+    after_each_epoch: None,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Any,
+) -> None:
+    settings.RAISIN_IN_MEMORY_BYTES = largest
+    undisturbed, run = trained(queued(dataset, **GRADIENT)), queued(dataset, **GRADIENT)
+    assert run.dataset is not None
+    checkpoints.of(run, run.dataset, told=lambda epoch: None)(descent())
+    assert killed_at(4, run, monkeypatch) == [1, 2, 3]
+    assert killed_at(6, run, monkeypatch) == [4, 5]
+    assert trained(run).artifact_sha256 == undisturbed.artifact_sha256
+    assert points(run) == points(undisturbed)
+
+
+@pytest.mark.parametrize("what", ["dataset", "spec", "columns", "run", "versions", "polars"])
 def test_its_identity_names_all_that_decides(
     what: str, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    trained(queued(dataset))
+    dataset.refresh_from_db()
     run = queued(dataset, **GRADIENT)
     before = checkpoints.identity(run, dataset, in_memory=True)
     assert before == checkpoints.identity(run, dataset, in_memory=True)
     changes: dict[str, Callable[[], None]] = {
         "dataset": lambda: setattr(dataset, "sha256", "0" * 64),
         "spec": lambda: run.spec.update(seed=8),
+        "columns": lambda: dataset.columns[0].update(feature=False),
         "run": lambda: setattr(run, "pk", "0" * 32),
+        "polars": lambda: monkeypatch.setattr(checkpoints.pl, "__version__", "0"),
         "versions": lambda: monkeypatch.setattr(checkpoints, "versions", lambda: {"numpy": "9"}),
     }
     changes[what]()

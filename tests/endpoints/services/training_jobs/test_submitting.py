@@ -115,6 +115,39 @@ def test_it_refuses_what_cannot_be_predicted(
     assert refused(ready, **asked) == {field: message}
 
 
+@pytest.mark.parametrize(
+    ("facts", "message"),
+    [
+        (
+            {"missing": 1_200, "no_value": "None"},
+            '"Class" has no value in 1,200 rows ("None" counts as none): leave them out, or call the class '
+            "something else.",
+        ),
+        ({"missing": 1, "no_value": ""}, '"Class" has no value in 1 row: leave it out.'),
+        ({"distinct": 51}, '"Class" has 51 different values; 50 classes are the most.'),
+    ],
+)
+def test_it_refuses_a_target_that_is_sure_to_fail(
+    ready: Dataset, facts: dict[str, Any], message: str
+) -> None:
+    Dataset.objects.update(columns=[*COLUMNS[:2], COLUMNS[2] | facts])
+    ready.refresh_from_db()
+    assert refused(ready) == {"target": message}
+
+
+def test_it_takes_as_many_classes_as_there_may_be(ready: Dataset) -> None:
+    Dataset.objects.update(columns=[*COLUMNS[:2], COLUMNS[2] | {"distinct": 50, "missing": 0}])
+    ready.refresh_from_db()
+    assert submit(ready).state == "queued"
+
+
+def test_it_refuses_a_table_of_one_column(ready: Dataset) -> None:
+    Dataset.objects.update(columns=COLUMNS[2:])
+    ready.refresh_from_db()
+    with pytest.raises(InvalidData, match=r"There is no column beside the target\."):
+        submit(ready)
+
+
 def test_it_refuses_a_name_that_is_too_long(ready: Dataset) -> None:
     with pytest.raises(InvalidRequest, match="The run's name has 121 characters; 120 is the most"):
         submit(ready, name="x" * 121)

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from time import sleep
 from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import OperationalError
 
 import mlcore.analysis
 import mlcore.training
 from endpoints.errors import InvalidData
 from endpoints.models import Dataset, Run
-from endpoints.services import artifacts, leases, lifecycle, working
+from endpoints.services import artifacts, doorbell, housekeeping, leases, lifecycle, working
+from endpoints.services.housekeeping import NowAndThen, Patient
 from endpoints.services.large.engines import EngineSpec
-from endpoints.services.leases import Lease
+from endpoints.services.leases import Cancelled, Lease
 from endpoints.services.training import TrainingJob, run_training
 from endpoints.services.training_jobs import specs, submitting
 from endpoints.services.training_jobs import working as training
@@ -60,7 +63,7 @@ def at_iteration(number: int, act: Callable[[Run], None], monkeypatch: pytest.Mo
 
     def telling(live: training.Live, iteration: Iteration) -> None:
         if iteration.number == number:
-            act(live._run)
+            act(live.run)
         tell(live, iteration)
 
     monkeypatch.setattr(training, "SECONDS_BETWEEN", 0.0)
@@ -105,7 +108,63 @@ def test_it_waits_for_the_worker_who_reads_the_dataset(
     """And takes over from one that is gone."""
     leases.claim(dataset, worker="gone", now=cast.THEN)
     monkeypatch.setattr(training, "SECONDS_BETWEEN", 0.01)
+    look_with(Patient(), monkeypatch)
     assert trained(queued(dataset)).state == "finished"
+
+
+def look_with(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(housekeeping, "left_by_others", NowAndThen(patient, "", seconds=0))
+
+
+def test_who_reads_the_dataset_may_have_slept_as_this_worker_did(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of a machine sleep together, and get the time of a lease to be heard again."""
+    run, patient = queued(dataset), Patient()
+    leases.claim(dataset, worker="asleep", now=cast.THEN)
+    leases.claim(run, worker="w", now=cast.THEN)
+    awake = cast.THEN + timedelta(hours=1)
+    looks = list[int]()
+
+    def clock() -> Any:
+        looks.append(1)
+        if len(looks) == 5:
+            leases.cancel(run, now=awake)
+        return awake
+
+    monkeypatch.setattr(training, "SECONDS_BETWEEN", 0.0)
+    look_with(patient, monkeypatch)
+    assert patient(cast.THEN) == 0
+    with pytest.raises(Cancelled):
+        training._read(dataset, Lease(run, "w", clock))
+    dataset.refresh_from_db()
+    assert (dataset.state, dataset.worker, dataset.attempt) == ("reading", "asleep", 1)
+
+
+def test_a_reading_that_loses_the_database_ends_neither_job(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even where the first bell for what is given back is lost too."""
+    run, ring, rung = queued(dataset), doorbell.ring, list[Any]()
+
+    def lose(*_: Any) -> None:
+        raise OperationalError("the server closed the connection")
+
+    def lost_at_first(job: Any) -> None:
+        rung.append(job)
+        if len(rung) == 1:
+            lose()
+        ring(job)
+
+    monkeypatch.setattr(training.reading, "read", lose)
+    monkeypatch.setattr(doorbell, "ring", lost_at_first)
+    monkeypatch.setattr(leases, "SECONDS_BETWEEN_TRIES", 0.0)
+    with pytest.raises(OperationalError):
+        working.at(Run, run.pk, training.train)
+    for job in (run, dataset):
+        job.refresh_from_db()
+        assert (job.state in job.WORK, job.worker, job.attempt) == (True, "", 0), job
+    assert rung == [dataset, dataset, run]
 
 
 def test_identifiers_and_constants_are_left_out(tmp_path: Path) -> None:

@@ -1,0 +1,138 @@
+"""The place that takes results: one that is free, or that this very job wrote before; never the files it scores.
+
+Beside a file of results lies a hidden stamp, which says whose it is and how large and old it was left.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from endpoints.services.large.places import Source, is_remote
+from mlcore.errors import DataError
+
+LABEL = "job.json"
+_FILES = (".csv", ".tsv", ".txt", ".parquet", ".pq")
+
+
+@dataclass(frozen=True)
+class Place:
+    """`out` is one file where its name ends as that of one, else a folder."""
+
+    out: Path
+
+    @property
+    def is_file(self) -> bool:
+        return self.out.suffix.lower() in _FILES
+
+    @property
+    def folder(self) -> Path:
+        """Where the parts go."""
+        return self.out.with_name(f"{self.out.name}.parts") if self.is_file else self.out
+
+    @property
+    def errors(self) -> Path:
+        return self.out.with_name(f"{self.out.stem}.errors.csv")
+
+    @property
+    def stamp(self) -> Path:
+        return self.out.with_name(f".{self.out.name}.job.json")
+
+    def refuse_sources(self, sources: Iterable[Source]) -> None:
+        """Raises DataError where the results would come over, or between, the files to score."""
+        for source in (Path(each.url) for each in sources if not is_remote(each.url)):
+            for file in self._files:
+                if file.exists() and file.samefile(source):
+                    raise DataError(f"{file} is one of the files to score; choose another place")
+            if source.is_relative_to(self.folder.resolve()):
+                raise DataError(
+                    f"{self.folder} holds a file to score, {source.name}; choose another place"
+                )
+
+    def refuse_foreign(self) -> None:
+        """Raises DataError for what no job left here; whose it is, `claim` asks once the job has a name."""
+        left = self._stamp.get("files", {})
+        for file in self._files:
+            if os.path.lexists(file) and left.get(file.name) != _look_of(file):
+                raise _taken(file)
+        if self.folder.exists() and not (self.folder / LABEL).exists() and _is_used(self.folder):
+            raise _taken(self.folder)
+
+    def claim(self, job: str, version: int) -> None:
+        """Take the place for this job, or find that it is this job's already."""
+        for file in self._files:
+            if os.path.lexists(file) and self._stamp.get("job") != job:
+                raise _taken(file)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        label = self.folder / LABEL
+        if not label.exists():
+            write(label, [json.dumps({"job": job, "version": version}).encode()])
+        elif json.loads(label.read_bytes())["job"] != job:
+            raise DataError(
+                f"{self.folder} holds the results of other files, another version or another "
+                "size of the pieces; choose another folder, or delete it"
+            )
+
+    def note(self, job: str, file: Path, draft: Path) -> None:
+        """Write down whose a file is while it is a complete draft: the rename that follows keeps its look."""
+        known = self._stamp if self._stamp.get("job") == job else {}
+        files = known.get("files", {}) | {file.name: _look_of(draft)}
+        write(self.stamp, [json.dumps({"job": job, "files": files}).encode()])
+
+    @property
+    def _files(self) -> tuple[Path, ...]:
+        return (self.out, self.errors) if self.is_file else ()
+
+    @property
+    def _stamp(self) -> dict[str, Any]:
+        try:
+            found: dict[str, Any] = json.loads(self.stamp.read_bytes())
+        except FileNotFoundError:
+            return {}
+        return found
+
+
+def write(place: Path, content: Iterable[bytes]) -> None:
+    with draft_of(place) as draft:
+        fill(draft, content)
+
+
+def fill(place: Path, content: Iterable[bytes]) -> None:
+    with place.open("wb") as file:
+        for part in content:
+            file.write(part)
+
+
+@contextmanager
+def draft_of(place: Path) -> Iterator[Path]:
+    """A file beside the place that takes it when it is complete and on the disk."""
+    draft = place.with_name(f".{place.name}.{uuid4().hex}")
+    try:
+        yield draft
+        with draft.open("rb") as file:
+            os.fsync(file.fileno())
+        draft.replace(place)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _look_of(file: Path) -> list[int]:
+    seen = file.lstat()
+    return [seen.st_size, seen.st_mtime_ns]
+
+
+def _is_used(folder: Path) -> bool:
+    """Drafts of a label do not count: the process was killed before it could take the folder."""
+    return not folder.is_dir() or any(not file.name.startswith(".") for file in folder.iterdir())
+
+
+def _taken(place: Path) -> DataError:
+    return DataError(
+        f"{place} is there already, and is not what this job wrote before; choose another place, or delete it"
+    )

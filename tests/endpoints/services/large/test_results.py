@@ -1,0 +1,138 @@
+"""Where results may go: to a free place, or to what this job wrote before; never over anything else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from endpoints.services.large.engines import EngineSpec
+from endpoints.services.large.scoring import LargeScoring, Scored, score
+from mlcore.classifier import Classifier
+from mlcore.errors import DataError
+from tests.endpoints.services.large.files import forest, here, trained, write_parts
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory: pytest.TempPathFactory) -> Classifier:
+    folder = tmp_path_factory.mktemp("results")
+    return trained(write_parts(folder / "training", forest(500), []), folder).classifier
+
+
+@pytest.fixture
+def trees(tmp_path: Path) -> Path:
+    """30 rows, of which the first has no number."""
+    lines = forest(30, seed=2).write_csv().splitlines()
+    lines[1] = "tall,100,broad,fir"
+    (tmp_path / "trees.csv").write_text("\n".join(lines))
+    return tmp_path / "trees.csv"
+
+
+def scored(
+    source: Path,
+    out: Path,
+    classifier: Classifier,
+    *,
+    version: int = 3,
+    engine: EngineSpec | None = None,
+) -> Scored:
+    job = LargeScoring(files=[source], out=out, classifier=classifier, version=version, sha256="x")
+    return score(job, engine=engine or here(out.parent))
+
+
+def test_the_same_job_may_write_its_results_anew(
+    trees: Path, tmp_path: Path, classifier: Classifier
+) -> None:
+    out, errors = tmp_path / "scores.csv", tmp_path / "scores.errors.csv"
+    scored(trees, out, classifier)
+    before = out.read_bytes(), errors.read_bytes()
+    out.unlink()
+    assert scored(trees, out, classifier).bad == 1
+    assert scored(trees, out, classifier).bad == 1
+    assert (out.read_bytes(), errors.read_bytes()) == before
+
+
+def test_the_files_to_score_are_never_the_results(
+    trees: Path, tmp_path: Path, classifier: Classifier
+) -> None:
+    content = trees.read_bytes()
+    linked = tmp_path / "linked.csv"
+    linked.symlink_to(trees)
+    for out in (trees, linked):
+        with pytest.raises(DataError, match=rf"{out} is one of the files to score"):
+            scored(trees, out, classifier)
+    as_errors = trees.rename(tmp_path / "scores.errors.csv")
+    with pytest.raises(DataError, match=rf"{as_errors} is one of the files to score"):
+        scored(as_errors, tmp_path / "scores.csv", classifier)
+    assert as_errors.read_bytes() == content
+
+
+def test_a_folder_of_files_to_score_takes_no_results(
+    trees: Path, tmp_path: Path, classifier: Classifier
+) -> None:
+    with pytest.raises(DataError, match=rf"{tmp_path} holds a file to score, trees\.csv"):
+        scored(trees, tmp_path, classifier, engine=here(tmp_path / "scratch"))
+    assert not list(tmp_path.glob("part-*"))
+
+
+@pytest.mark.parametrize("name", ["scores.csv", "scores.errors.csv", "scores.csv.parts/mine"])
+def test_what_is_there_already_is_left_alone(
+    name: str, trees: Path, tmp_path: Path, classifier: Classifier
+) -> None:
+    mine = tmp_path / name
+    mine.parent.mkdir(exist_ok=True)
+    mine.write_text("mine")
+    named = mine.parent if mine.parent != tmp_path else mine
+    with pytest.raises(DataError, match=rf"{named} is there already, and is not what this job"):
+        scored(trees, tmp_path / "scores.csv", classifier)
+    assert mine.read_text() == "mine"
+
+
+def test_a_folder_in_use_is_refused_and_an_empty_one_is_taken(
+    trees: Path, tmp_path: Path, classifier: Classifier
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "mine").write_text("mine")
+    with pytest.raises(DataError, match=rf"{out} is there already"):
+        scored(trees, out, classifier)
+    assert [file.name for file in out.iterdir()] == ["mine"]
+    (out / "mine").rename(out / ".job.json.draft")
+    assert scored(trees, out, classifier).rows == 30
+    (tmp_path / "plain").write_text("mine")
+    with pytest.raises(DataError, match="is there already"):
+        scored(trees, tmp_path / "plain", classifier)
+
+
+def test_results_of_another_job_or_that_were_changed_are_left_alone(
+    trees: Path, tmp_path: Path, classifier: Classifier
+) -> None:
+    out = tmp_path / "scores.csv"
+    scored(trees, out, classifier)
+    before = out.read_bytes()
+    with pytest.raises(DataError, match="is there already"):
+        scored(trees, out, classifier, version=4)
+    assert out.read_bytes() == before
+    out.write_bytes(before + b"a line of mine\n")
+    with pytest.raises(DataError, match="is there already"):
+        scored(trees, out, classifier)
+    assert out.read_bytes().endswith(b"a line of mine\n")
+
+
+def test_killed_before_its_parts_were_put_away_it_goes_on(
+    trees: Path, tmp_path: Path, classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, rmdir = tmp_path / "scores.csv", Path.rmdir
+
+    def killed(folder: Path) -> None:
+        if folder.name == "scores.csv.parts":
+            raise KeyboardInterrupt
+        rmdir(folder)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rmdir", killed)
+        with pytest.raises(KeyboardInterrupt):
+            scored(trees, out, classifier)
+    assert out.exists()
+    assert scored(trees, out, classifier).rows == 30
+    assert not (tmp_path / "scores.csv.parts").exists()
