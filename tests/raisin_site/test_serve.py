@@ -203,7 +203,9 @@ def test_a_worker_beside_the_server_ends_with_it(own_site: LiveSite) -> None:
     own_site.start("--with-worker")
     worker = wait_for_a_worker(own_site)
     assert own_site.process is not None
-    own_site.process.kill()
+    servers = [pid for pid in process_tree(own_site.process.pid) if b"-P" in words(pid)]
+    for pid in servers:
+        os.kill(pid, signal.SIGKILL)
     own_site.process.wait()
     wait_for_the_end(worker)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from endpoints.services.tables.mapping import Missing, match, shared
+from endpoints.services.tables.mapping import Missing, match, notes
 from mlcore.schema import Column, Schema
 
 SCHEMA = Schema((Column("Area", "number"), Column("MajorAxisLength", "number")))
@@ -38,7 +38,8 @@ def test_a_choice_that_the_file_does_not_have_is_missing() -> None:
     assert [missing.name for missing in found.missing] == ["Area"]
 
 
-def test_a_column_may_answer_several_features() -> None:
-    matched = {"a": "x", "b": "y", "c": "x"}
-    assert shared(matched) == {"x": ["a", "c"]}
-    assert shared({"a": "x", "b": "y"}) == {}
+def test_a_column_that_answers_several_features_is_noted() -> None:
+    assert list(notes({"a": "x", "b": "y", "c": "x"})) == [
+        "The column “x” is read for several features: “a”, “c”."
+    ]
+    assert list(notes({"a": "x", "b": "y"})) == []
