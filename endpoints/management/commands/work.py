@@ -87,8 +87,7 @@ class Command(JsonCommand):
         self, worker: Worker, done: Mapping[str, Counter[str]], beside: int | None
     ) -> None:
         """Long jobs have a thread of their own, so that messages and checks go on beside them."""
-        # First: the others may have no database any more.
-        chores = {"parent": partial(end_with, beside, worker.stopping), **CHORES}
+        chores = chores_beside(beside, worker.stopping)
         with ThreadPoolExecutor(1, "jobs") as beside_chores:
             jobs = beside_chores.submit(
                 self._until_stopped, {"jobs": jobs_of(worker)}, worker.stopping, done
@@ -117,6 +116,11 @@ def behave_beside_others() -> None:
     """Leave the processor to a server on the same machine whenever it wants it, and one core at least."""
     os.nice(10)
     os.environ.setdefault("POLARS_MAX_THREADS", str(max(1, (os.cpu_count() or 2) - 1)))
+
+
+def chores_beside(parent: int | None, stopping: Event) -> dict[str, Chore]:
+    """Look for the parent first: the other chores may have no database any more."""
+    return {"parent": partial(end_with, parent, stopping), **CHORES}
 
 
 def end_with(parent: int | None, stopping: Event, clock: Callable[[], datetime]) -> None:
