@@ -6,7 +6,7 @@ It decides what is worth knowing; every number comes from a module of its own.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -16,9 +16,9 @@ from mlcore.arrays import EPS, FloatArray
 from mlcore.classifier import Classifier
 from mlcore.collinearity import CollinearityReport, collinearity
 from mlcore.estimators import Linear, Logistic, Softmax
-from mlcore.importance import ImportanceReport, permutation_importance
+from mlcore.importance import ImportanceReport, ImportanceSettings, permutation_importance
 from mlcore.inference import InferenceReport, SoftmaxInferenceReport, infer, infer_softmax
-from mlcore.intervals import BootstrapSettings, IntervalReport, bootstrap, delong, wilson
+from mlcore.intervals import BootstrapSettings, IntervalReport, bootstraps, delong, wilson
 from mlcore.path import PathReport, regularisation_path
 from mlcore.preparation import Part, Prepared
 from mlcore.ranking import roc_auc
@@ -226,15 +226,13 @@ def _importance(
     names = classifier.schema.names
     together = {" + ".join(names[column] for column in group): group for group in groups}
     alone = {name: (number,) for number, name in enumerate(names)}
-    found = []
-    for name, columns_of in {**alone, **together}.items():
-        alive()
-        found.append(
-            permutation_importance(
-                part.y, report.scores, report.contributions, groups={name: columns_of}
-            )
-        )
-    return replace(found[0], rows=tuple(row for one in found for row in one.rows))
+    return permutation_importance(
+        part.y,
+        report.scores,
+        report.contributions,
+        groups={**alone, **together},
+        settings=ImportanceSettings(alive=alive),
+    )
 
 
 def _intervals(
@@ -247,10 +245,7 @@ def _intervals(
         return (accuracy,)
     p = probabilities[:, 1]
     settings = BootstrapSettings(threshold=classifier.threshold or 0.0)
-    others = (
-        bootstrap(y, p, name, settings=settings, alive=alive)
-        for name in ("log_loss", "brier", "f1")
-    )
+    others = bootstraps(y, p, ("log_loss", "brier", "f1"), settings=settings, alive=alive)
     return (accuracy, _area(y, p), *others)
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mlcore.alive import Alive, nothing
 from mlcore.arrays import FloatArray, IntArray
 from mlcore.errors import DataError
 from mlcore.metrics import log_loss_of_logits
@@ -59,10 +60,11 @@ class ImportanceReport:
 
 @dataclass(frozen=True)
 class ImportanceSettings:
-    """How many shuffles, and from which seed."""
+    """How many shuffles, and from which seed; ``alive`` is called before each and may raise."""
 
     repeats: int = 30
     seed: int = 7
+    alive: Alive = nothing
 
     def __post_init__(self) -> None:
         if self.repeats < 2:
@@ -105,16 +107,20 @@ def permutation_importance(
         z, parts = z[:, 0], parts[:, 0]
     quality = _quality(y, z, checked_weights(weights, len(z)))
     loss, area = quality(z)
+    columns = dict(_grouped(parts, groups))
+    found: dict[str, list[tuple[float, float | None]]] = {name: [] for name in columns}
+    for repeat in range(settings.repeats):
+        order = permutation(len(z), repeat=repeat, seed=settings.seed)
+        for name, part in columns.items():
+            settings.alive()
+            found[name].append(quality(z - part + part[order]))
     return ImportanceReport(
         n=len(z),
         repeats=settings.repeats,
         seed=settings.seed,
         log_loss=loss,
         roc_auc=area,
-        rows=tuple(
-            _row(name, [quality(moved) for moved in _shuffled(z, part, settings)], loss, area)
-            for name, part in _grouped(parts, groups)
-        ),
+        rows=tuple(_row(name, moved, loss, area) for name, moved in found.items()),
     )
 
 
@@ -126,14 +132,6 @@ def permutation(n: int, *, repeat: int, seed: int) -> IntArray:
     """
     numbers = np.arange(repeat * n, (repeat + 1) * n, dtype=np.uint64)
     return np.argsort(splitmix64(numbers, seed), kind="stable")
-
-
-def _shuffled(
-    z: FloatArray, part: FloatArray, settings: ImportanceSettings
-) -> Iterator[FloatArray]:
-    rest = z - part
-    for repeat in range(settings.repeats):
-        yield rest + part[permutation(len(z), repeat=repeat, seed=settings.seed)]
 
 
 def _grouped(parts: FloatArray, groups: Groups | None) -> Iterator[tuple[str, FloatArray]]:
