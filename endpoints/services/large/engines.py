@@ -33,14 +33,17 @@ WORKER_SETTINGS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "POLARS_
 _SECONDS = 1.0
 AT_ONCE = 64
 """Answers that are fetched from a cluster together."""
+PARTS_A_TASK = 16
+"""Kept parts that one task opens. A pass over one takes a few milliseconds, of which a task of its own costs the
+scheduler another; and more of them might not fit into a worker's memory together."""
 MOST_IDLE_SECONDS = 60.0
 """That a cluster may be without any worker: one that was killed is started anew in less."""
 
 
 class Engine(Protocol):
-    """``map`` brings answers here in order; ``keep`` leaves them where they are and gives handles,
-    which ``map`` and ``keep`` open again; ``drop`` forgets them. ``share`` gives a handle of one value
-    that every item needs."""
+    """``map`` brings answers here in order; ``keep`` leaves them where they are and gives handles, which
+    ``map`` and ``keep`` open again as their first items; ``drop`` forgets them. ``share`` gives a handle
+    of one value that every item needs."""
 
     def map(self, function: Callable[..., Any], /, *items: Sequence[Any]) -> Iterable[Any]: ...
 
@@ -115,8 +118,26 @@ class Dask:
         self.client, self.alive, self.clock = client, alive, clock
         self._distributed = import_module("distributed")
 
-    def map(self, function: Callable[..., Any], /, *items: Sequence[Any]) -> Iterator[Any]:
+    def map(self, function: Callable[..., Any], /, *items: Sequence[Any]) -> Iterable[Any]:
+        if items[0] and isinstance(items[0][0], self._distributed.Future):
+            return self._passed(function, items)
         return self._gathered(self.keep(function, *items))
+
+    def _passed(self, function: Callable[..., Any], items: Sequence[Sequence[Any]]) -> list[Any]:
+        """The answers about kept parts, asked for where these lie, several by one task."""
+        self._wait(list(items[0]))
+        lots = _lots(self._places(items[0]))
+        columns = [[[column[number] for number in lot] for lot in lots] for column in items]
+        tasks = self.client.map(_each, [function] * len(lots), *columns, pure=False)
+        answers: dict[int, Any] = {}
+        for lot, found in zip(lots, self._gathered(tasks), strict=True):
+            answers.update(zip(lot, found, strict=True))
+        return [answers[number] for number in range(len(items[0]))]
+
+    def _places(self, parts: Sequence[Any]) -> list[str]:
+        """The worker that has each part; "" for one that was lost by now."""
+        workers = self.client.who_has(parts)
+        return [min(workers.get(part.key, ()), default="") for part in parts]
 
     def _gathered(self, futures: list[Any]) -> Iterator[Any]:
         """The answers, in lots: what is used already is let go of, here and by the workers."""
@@ -164,6 +185,26 @@ class Dask:
     def share(self, value: Any) -> Any:
         # Not scattered: a worker that is lost would take it along for good.
         return self.client.submit(_same, value, pure=False)
+
+
+def _lots(places: Sequence[str]) -> list[list[int]]:
+    """The numbers of the parts that one task opens: of one place, in order.
+
+    >>> _lots(["a", "b", "a"])
+    [[0, 2], [1]]
+    """
+    by_place: dict[str, list[int]] = {}
+    for number, place in enumerate(places):
+        by_place.setdefault(place, []).append(number)
+    return [
+        numbers[start : start + PARTS_A_TASK]
+        for numbers in by_place.values()
+        for start in range(0, len(numbers), PARTS_A_TASK)
+    ]
+
+
+def _each(function: Callable[..., Any], *items: Sequence[Any]) -> list[Any]:
+    return list(map(function, *items))
 
 
 def _same(value: Any) -> Any:

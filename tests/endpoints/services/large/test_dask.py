@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from endpoints.services.large import engines
 from endpoints.services.large.engines import WORKER_SETTINGS, EngineSpec, started
 from endpoints.services.large.scoring import LargeScoring, score
 from endpoints.services.large.training import DataSource, TrainingResult, train
@@ -67,6 +68,28 @@ def test_two_workers_find_the_same_bits(
     assert theta_of(found) == theta_of(alone)
     assert found.holdout.rows == alone.holdout.rows
     assert found.dataset_sha256 == alone.dataset_sha256
+
+
+def _thrice(number: int) -> int:
+    return 3 * number
+
+
+def _added(part: int, number: int) -> int:
+    return part + number
+
+
+def test_answers_about_kept_parts_come_in_order(
+    engine: EngineSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "PARTS_A_TASK", 3)
+    numbers = list(range(20))
+    with started(engine) as cluster:
+        kept = cluster.keep(_thrice, numbers)
+        assert list(cluster.map(_added, kept, numbers)) == [4 * number for number in numbers]
+        again = cluster.keep(_added, kept, numbers)
+        assert list(cluster.map(_thrice, again)) == [12 * number for number in numbers]
+        assert list(cluster.map(_thrice, [])) == list(cluster.map(_thrice, again[:0])) == []
+        assert list(cluster.map(_thrice, [*again[3:], again[0]]))[-2:] == [12 * 19, 0]
 
 
 def test_a_worker_killed_in_the_middle_changes_no_bit(

@@ -189,3 +189,12 @@ def test_answers_of_a_cluster_come_in_lots_as_they_are_used(
     assert (next(answers), client.fetched) == (1, [2])
     assert (list(answers), client.fetched) == ([2, 3, 4, 5], [2, 2, 1])
     assert len(lives) == 3
+
+
+def test_kept_parts_are_asked_for_where_they_lie_some_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing is moved to another worker for it, and a part that was lost is a lot of its own."""
+    monkeypatch.setattr(engines, "PARTS_A_TASK", 2)
+    assert engines._lots(["a", "b", "a", "", "a", "b"]) == [[0, 2], [4], [1, 5], [3]]
+    assert engines._lots([]) == []
