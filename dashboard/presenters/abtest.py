@@ -272,23 +272,25 @@ class PastPhase:
     last: str
 
 
-def past_phases(test: ABTest, phases: Sequence[ABPhase]) -> list[PastPhase]:
-    """Those before the present one, the newest first; their counts are not mixed with its."""
-    unit = Unit(test.metric)
-    over = [phase for phase in phases if phase.ended_at is not None][::-1]
+def past_phases(report: ABReport, looks: Iterable[ABLook]) -> list[PastPhase]:
+    """Those before the present one, the newest first; their counts are not mixed with its.
+
+    The looks are at all phases, later ones last.
+    """
+    unit = Unit(report.test.metric)
+    last = {look.phase_id: look for look in looks}
     return [
         PastPhase(
-            phase=phase,
-            share=phase.challenger_share / 10_000,
-            labels=min((arm.labels for arm in phase.arms.all()), default=0),
-            last=_last_look(list(phase.course.all()), unit),
+            phase=figures.phase,
+            share=figures.phase.challenger_share / 10_000,
+            labels=min(figures.labels),
+            last=_told_of(last.get(figures.phase.pk), unit),
         )
-        for phase in over
+        for figures in reversed(report.phases[:-1])
     ]
 
 
-def _last_look(course: Sequence[ABLook], unit: Unit) -> str:
-    if not course:
+def _told_of(look: ABLook | None, unit: Unit) -> str:
+    if look is None:
         return "too few labels"
-    look = course[-1]
     return f"{unit.difference(look.difference)}, {unit.span((look.low, look.high))}"

@@ -13,12 +13,13 @@ from django.utils import timezone
 from dashboard.abtest_forms import KEEP, PROMOTE, ShareForm, StartForm, StopForm
 from dashboard.presenters import abtest_plan
 from dashboard.presenters import abtest_words as words
-from dashboard.views.abtests import phases_of, share_of, shown, size_of
+from dashboard.views.abtests import share_of, shown, size_of
 from dashboard.views.shell import caller_of, page
 from endpoints.errors import Conflict, GateFailed, InvalidRequest, InvalidTransition
 from endpoints.models import ABTest
 from endpoints.models.abtest import TestState
 from endpoints.services.abtests import analysis, drafting, starting, stopping
+from endpoints.services.abtests.plans import newest_phase
 from endpoints.services.access import Need
 from endpoints.services.gates import Case, Gate, smoke_test
 from endpoints.services.gates.question import same_question
@@ -79,12 +80,12 @@ def share_test(request: HttpRequest, test_id: int) -> HttpResponse:
         messages.info(request, words.standing(test))
         return redirect("dashboard:test", test.pk)
     if request.method != "POST":
-        initial = {"challenger_share": 100 * share_of(phases_of(test)[-1])}
+        initial = {"challenger_share": 100 * share_of(newest_phase(test))}
         return _show(request, "share", test, ShareForm(initial=initial))
     form = ShareForm(request.POST)
     if not form.is_valid():
         return _show(request, "share", test, form, status=422)
-    before = phases_of(test)[-1]
+    before = newest_phase(test)
     try:
         phase = starting.change_share(
             test,

@@ -11,13 +11,13 @@ from django.utils import timezone
 
 from dashboard.abtest_forms import PlanForm
 from dashboard.presenters.abtest_plan import Card
-from dashboard.views.abtests import phases_of, share_of, size_of
+from dashboard.views.abtests import share_of, size_of
 from dashboard.views.shell import caller_of, page
 from endpoints.errors import InvalidRequest
 from endpoints.models import ABTest, AlgorithmVersion, Endpoint, Status
 from endpoints.services import access
 from endpoints.services.abtests import checking, drafting
-from endpoints.services.abtests.plans import SETTINGS, title_of
+from endpoints.services.abtests.plans import SETTINGS, newest_phase, title_of
 from endpoints.services.access import Need
 
 
@@ -74,9 +74,8 @@ def _size_at_first(endpoint: Endpoint, versions: list[AlgorithmVersion]) -> list
 
 
 def _as_kept(test: ABTest) -> dict[str, Any]:
-    phases = phases_of(test)
     kept = {name: getattr(test, name) for name in SETTINGS}
-    share = share_of(phases[-1] if phases else None)
+    share = share_of(newest_phase(test))
     shares = {"challenger_share": 100 * share, "floor": test.floor / 100}
     return kept | shares | {"challenger": test.challenger.number}
 

@@ -101,13 +101,13 @@ def shown(test: ABTest) -> dict[str, Any]:
 
     The looks of a bandit are at all of its phases.
     """
-    phases = phases_of(test)
-    is_bandit = test.kind == TestKind.BANDIT
-    looked_at = phases if is_bandit else phases[-1:]
-    course = [look for phase in looked_at for look in phase.course.all()]
-    context = _told(analysis.analyse(test, timezone.now()), course)
+    report = analysis.analyse(test, timezone.now())
+    looks = list(ABLook.objects.filter(phase__test=test).order_by("phase__number", "labels", "id"))
+    is_bandit, present = test.kind == TestKind.BANDIT, report.phase and report.phase.pk
+    course = [look for look in looks if is_bandit or look.phase_id == present]
+    context = _told(report, course)
     return context | {
-        "phases": [] if is_bandit else presenter.past_phases(test, phases[:-1]),
+        "phases": [] if is_bandit else presenter.past_phases(report, looks),
         "plan": abtest_plan.plan(test, context["share"]),
     }
 
@@ -124,10 +124,6 @@ def _told(report: ABReport, course: Sequence[ABLook] = ()) -> dict[str, Any]:
         "is_split": test.kind != TestKind.SHADOW,
         "left_out": abtest_words.left_out(served),
     }
-
-
-def phases_of(test: ABTest) -> list[ABPhase]:
-    return list(test.phases.order_by("number").prefetch_related("arms", "course"))
 
 
 def share_of(phase: ABPhase | None) -> float:
