@@ -25,6 +25,7 @@ from endpoints.services import (
     housekeeping,
     installation,
     mail_deliveries,
+    processors,
     retention,
     working,
 )
@@ -70,7 +71,7 @@ class Command(JsonCommand):
             raise CommandError("The database is behind the code: run `manage.py prepare`.")
         done = {name: Counter[str]() for name in (*CHORES, "jobs")}
         if self._called_from_command_line:
-            behave_beside_others()
+            processors.leave_room()
         with stop_on_signal() as stopping:
             worker = Worker(stopping=stopping)
             if options["once"]:
@@ -110,12 +111,6 @@ class Command(JsonCommand):
         finally:
             stopping.set()
             connection.close()
-
-
-def behave_beside_others() -> None:
-    """Leave the processor to a server on the same machine whenever it wants it, and one core at least."""
-    os.nice(10)
-    os.environ.setdefault("POLARS_MAX_THREADS", str(max(1, (os.cpu_count() or 2) - 1)))
 
 
 def chores_beside(parent: int | None, stopping: Event) -> dict[str, Chore]:

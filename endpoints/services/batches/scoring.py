@@ -24,7 +24,7 @@ from endpoints.services.tables.plans import ERRORS_HEADER, Chunk, ScoringPlan
 from endpoints.services.tables.tallies import Tally
 from mlcore.classifier import Classifier
 
-CHUNK_BYTES = {FileFormat.CSV: 512 * 1024, FileFormat.PARQUET: 4 * 2**20}
+CHUNK_BYTES = {FileFormat.CSV: scoring.CHUNK_BYTES, FileFormat.PARQUET: 4 << 20}
 """Scored in well under a second, so that a cancelled job and a worker that is to end stop soon. Of Parquet a
 piece costs as much as the row group that it lies in."""
 PAUSED = "“{}” was paused before the file was scored. Start it once the endpoint answers again."

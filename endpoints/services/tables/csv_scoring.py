@@ -18,7 +18,8 @@ from endpoints.services.tables.plans import Chunk, Position, Preview, ScoringPla
 from endpoints.services.tables.records import PLACEHOLDER, Section, sections
 from mlcore.alive import Alive
 
-CHUNK_BYTES = 4 << 20
+CHUNK_BYTES = 1 << 20
+"""Enough that calls into Polars cost little beside the rows, and all copies of a section fit into a cache."""
 _BLANK = re.compile(rb"^\r?\n", re.MULTILINE)
 
 

@@ -24,6 +24,7 @@ from endpoints.services.tables.records import PLACEHOLDER, Section
 from mlcore.arrays import LIMIT, IntArray
 from mlcore.schema import Column
 
+_ALL_BYTES = bytes(range(256))
 _QUOTED = '"[^"]*(?:""[^"]*)*"'
 
 
@@ -140,16 +141,28 @@ def _are_parted_alike(plan: ScoringPlan, table: pl.DataFrame, text: bytes) -> bo
 
 def _has_all_cells(plan: ScoringPlan, lines: pl.Series, text: bytes) -> NDArray[np.bool_]:
     bar = plan.reading.delimiter
-    found = lines.str.count_matches(bar, literal=True)
+    found = _count_in_lines(bar.encode(), text)
     if b'"' in text:
         quoted = lines.str.contains('"', literal=True).arg_true()
         outside = lines.gather(quoted).str.replace_all(_QUOTED, "")
-        found = found.scatter(quoted, outside.str.count_matches(bar, literal=True))
-    fits = found == len(plan.reading.columns) - 1
+        found[quoted.to_numpy()] = outside.str.count_matches(bar, literal=True).to_numpy()
+    has_all: NDArray[np.bool_] = found == len(plan.reading.columns) - 1
     if b"\r" in text and text.count(b"\r") > text.count(b"\r\n"):
-        fits &= ~lines.str.contains("\r", literal=True)
-    has_all: NDArray[np.bool_] = fits.fill_null(value=False).to_numpy()
+        has_all &= ~lines.str.contains("\r", literal=True).fill_null(value=False).to_numpy()
     return has_all
+
+
+def _count_in_lines(bar: bytes, text: bytes) -> IntArray:
+    """How many there are in each line: all other bytes are dropped first.
+
+    >>> _count_in_lines(b",", b"1,2,3\n\n4")
+    array([2, 0, 0])
+    """
+    marks = text.translate(None, _ALL_BYTES.translate(None, bar + b"\n"))
+    if not text.endswith(b"\n"):
+        marks += b"\n"
+    ends = np.flatnonzero(np.frombuffer(marks, dtype=np.uint8) == ord("\n"))
+    return np.diff(ends, prepend=-1) - 1
 
 
 def _read_one_by_one(

@@ -18,12 +18,14 @@ from endpoints.errors import InvalidRequest
 from endpoints.services.tables import foreign
 from mlcore.alive import Alive
 
-BLOCK = 1 << 20
+BLOCK = 1 << 17
+"""Bytes at a time. Memory for larger blocks would go back to the system and be asked for again each time."""
 MOST_LINE_BYTES = 1 << 20
 MOST_UNPACKED = 4
 """Times the largest upload: what a compressed file may unpack to."""
 MOST_RATIO = 500
-"""Of unpacked to packed bytes, above `BLOCK * 16`: more is no table but a trap."""
+"""Of unpacked to packed bytes, above `SMALL`: more is no table but a trap."""
+SMALL = 16 << 20
 MOST_ODD_LINES = 0.01  # of lines that are no UTF-8; with more the file has another encoding
 
 _BOMS = (
@@ -96,7 +98,7 @@ def _unpacked(packed: gzip.GzipFile, raw: BinaryIO) -> Iterator[bytes]:
             if not size:
                 _refuse_inside(block)
             size += len(block)
-            if size > 16 * BLOCK and size > MOST_RATIO * raw.tell():
+            if size > SMALL and size > MOST_RATIO * raw.tell():
                 raise InvalidRequest(
                     f"The file unpacks to more than {MOST_RATIO} times its size: it is refused."
                 )

@@ -92,6 +92,26 @@ def test_answers_about_kept_parts_come_in_order(
         assert list(cluster.map(_thrice, [*again[3:], again[0]]))[-2:] == [12 * 19, 0]
 
 
+def test_a_pass_over_kept_parts_sends_few_tasks(
+    engine: EngineSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with started(engine) as cluster:
+        parts = 5 * engines.PARTS_A_TASK
+        kept = cluster.keep(_thrice, list(range(parts)))
+        send, sent = cluster.client.map, []
+
+        def counted(*arguments: Any, **settings: Any) -> Any:
+            tasks = send(*arguments, **settings)
+            sent.append(len(tasks))
+            return tasks
+
+        monkeypatch.setattr(cluster.client, "map", counted)
+        assert cluster.map(_thrice, kept)[-1] == 9 * (parts - 1)
+    # Each of two workers may have one task that is not full.
+    assert len(sent) == 1
+    assert sent[0] <= parts // engines.PARTS_A_TASK + 2
+
+
 def test_a_worker_killed_in_the_middle_changes_no_bit(
     cluster: Any, engine: EngineSpec, files: list[Path], alone: TrainingResult
 ) -> None:
