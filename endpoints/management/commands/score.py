@@ -42,8 +42,8 @@ class Command(JsonCommand):
         add(
             "--out",
             required=True,
-            help="A file (.csv, .parquet) or a folder, which takes a part for every piece. Called again "
-            "after a crash, it goes on with the pieces that are not done.",
+            help="A file (.csv, .parquet) or a folder, also at an address such as s3://…, which takes a part for "
+            "every piece. Called again after a crash, it goes on with the pieces that are not done.",
         )
         add_engine_arguments(parser)
 
@@ -52,13 +52,14 @@ class Command(JsonCommand):
         return super().create_parser(*args, conflict_handler="resolve", **options)
 
     def run(self, **options: Any) -> Mapping[str, Any]:
+        from endpoints.services.large.places import is_remote
         from endpoints.services.large.scoring import LargeScoring, score
 
         ensure_prepared(self.stderr)
         version = version_of(options["endpoint"], options["number"])
         job = LargeScoring(
             files=options["data"],
-            out=Path(options["out"]).absolute(),
+            out=options["out"] if is_remote(options["out"]) else Path(options["out"]).absolute(),
             classifier=classifier_of(version),
             version=version.number,
             sha256=version.artifact_sha256,

@@ -275,7 +275,7 @@ def _check_names(source: Source, names: tuple[str, ...]) -> None:
 
 
 def _divide_parquet(sources: Sequence[Source], map_: Map, piece_rows: int) -> Layout:
-    found = list(map_(_parquet, [source.url for source in sources]))
+    found = list(map_(_parquet, sources))
     header = found[0][0]
     digest = hashlib.sha256()
     pieces = []
@@ -289,22 +289,21 @@ def _divide_parquet(sources: Sequence[Source], map_: Map, piece_rows: int) -> La
     return Layout(tuple(pieces), header, digest.hexdigest())
 
 
-def _parquet(url: str) -> tuple[tuple[str, ...], int, bytes]:
+def _parquet(source: Source) -> tuple[tuple[str, ...], int, bytes]:
     """Columns, rows, and the checksum of a file."""
     import polars as pl
 
     try:
-        frame = pl.scan_parquet(opened(url))
+        frame = pl.scan_parquet(opened(source.url))
         names = tuple(frame.collect_schema().names())
         n_rows = int(frame.select(pl.len()).collect().item())
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(f"{url} cannot be read as Parquet: {error}") from error
-    return names, n_rows, _file_sha256(url)
+        raise DataError(f"{source.url} cannot be read as Parquet: {error}") from error
+    return names, n_rows, _sha256(source)
 
 
-def _file_sha256(url: str) -> bytes:
-    digest, start = hashlib.sha256(), 0
-    while data := read(url, start, start + PIECE_BYTES):
-        digest.update(data)
-        start += len(data)
+def _sha256(source: Source) -> bytes:
+    digest = hashlib.sha256()
+    for start, stop in _ranges(source.size, PIECE_BYTES):
+        digest.update(read(source.url, start, stop))
     return digest.digest()

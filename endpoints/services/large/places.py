@@ -8,6 +8,7 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -44,18 +45,27 @@ def is_remote(url: str) -> bool:
     return "://" in url
 
 
-def filesystem(url: str) -> tuple[Any, str]:
-    """The file system of a URL and the path in it."""
+@contextmanager
+def reached(url: str) -> Iterator[tuple[Any, str]]:
+    """The file system of a URL and the path in it; DataError for whatever goes wrong there."""
+    system, path = _filesystem(url)
+    try:
+        yield system, path
+    except Exception as error:  # each kind of file system has exceptions of its own
+        raise DataError(f"{url} cannot be reached: {error}") from error
+
+
+def _filesystem(url: str) -> tuple[Any, str]:
     try:
         fsspec = import_module("fsspec")
         system, path = fsspec.core.url_to_fs(url)
     except ImportError as error:
         raise DataError(
-            f"{url} is read through fsspec: pip install fsspec, and what it needs for this kind of "
+            f"{url} is reached through fsspec: pip install fsspec, and what it needs for this kind of "
             f"address ({error})"
         ) from error
     except ValueError as error:
-        raise DataError(f"{url} cannot be read: {error}") from error
+        raise DataError(f"{url} cannot be reached: {error}") from error
     return system, path
 
 
@@ -88,16 +98,15 @@ def _matching(pattern: str) -> Iterator[Source]:
         yield _source(str(file.resolve()), file.stat().st_size)
 
 
-def _remote(pattern: str) -> Iterator[Source]:
-    system, path = filesystem(pattern)
+def _remote(pattern: str) -> list[Source]:
     protocol = pattern.partition("://")[0]
-    if system.isdir(path):
-        names = [name for name in system.ls(path, detail=False) if _suffix(name) in _FORMATS]
-    else:
-        names = system.glob(path)
-    for name in sorted(names):
-        if system.isfile(name):
-            yield _source(f"{protocol}://{name.lstrip('/')}", system.size(name))
+    with reached(pattern) as (system, path):
+        if system.isdir(path):
+            names = [name for name in system.ls(path, detail=False) if _suffix(name) in _FORMATS]
+        else:
+            names = system.glob(path)
+        sizes = {name: system.size(name) for name in sorted(names) if system.isfile(name)}
+    return [_source(f"{protocol}://{name.lstrip('/')}", size) for name, size in sizes.items()]
 
 
 def _suffix(name: str) -> str:
@@ -111,10 +120,12 @@ def _source(url: str, size: int) -> Source:
 
 
 def read(url: str, start: int, stop: int) -> bytes:
-    """Some bytes of a file."""
+    """Some bytes of a file, of which there is the first."""
+    if start >= stop:
+        return b""
     if is_remote(url):
-        system, path = filesystem(url)
-        return bytes(system.cat_file(path, start=start, end=stop))
+        with reached(url) as (system, path):
+            return bytes(system.cat_file(path, start=start, end=stop))
     with Path(url).open("rb") as file:
         file.seek(start)
         return file.read(stop - start)
@@ -124,6 +135,6 @@ def opened(url: str) -> str | IO[bytes]:
     """What Polars can scan: a path, or an open file behind a URL."""
     if not is_remote(url):
         return url
-    system, path = filesystem(url)
-    file: IO[bytes] = system.open(path, "rb")
+    with reached(url) as (system, path):
+        file: IO[bytes] = system.open(path, "rb")
     return file

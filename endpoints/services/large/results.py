@@ -1,19 +1,26 @@
 """The place that takes results: one that is free, or that this very job wrote before; never the files it scores.
 
-Beside a file of results lies a hidden stamp, which says whose it is and how large and old it was left.
+Beside a file of results lies a hidden stamp, which says whose it is and how large and old it was left; in a
+folder, which takes a part for every piece, lies a label.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
+from endpoints.services.large.folders import (
+    Folder,
+    LocalFolder,
+    RemoteFolder,
+    draft_of,
+    fill,
+    put,
+)
 from endpoints.services.large.places import Source, is_remote
 from mlcore.errors import DataError
 
@@ -23,7 +30,7 @@ _FILES = (".csv", ".tsv", ".txt", ".parquet", ".pq")
 
 @dataclass(frozen=True)
 class Place:
-    """`out` is one file where its name ends as that of one, else a folder."""
+    """On a disk: `out` is one file where its name ends as that of one, else a folder."""
 
     out: Path
 
@@ -32,8 +39,11 @@ class Place:
         return self.out.suffix.lower() in _FILES
 
     @property
+    def parts(self) -> LocalFolder:
+        return LocalFolder(self.folder)
+
+    @property
     def folder(self) -> Path:
-        """Where the parts go."""
         return self.out.with_name(f"{self.out.name}.parts") if self.is_file else self.out
 
     @property
@@ -70,20 +80,14 @@ class Place:
             if os.path.lexists(file) and self._stamp.get("job") != job:
                 raise _taken(file)
         self.folder.mkdir(parents=True, exist_ok=True)
-        label = self.folder / LABEL
-        if not label.exists():
-            write(label, [json.dumps({"job": job, "version": version}).encode()])
-        elif json.loads(label.read_bytes())["job"] != job:
-            raise DataError(
-                f"{self.folder} holds the results of other files, another version or another "
-                "size of the pieces; choose another folder, or delete it"
-            )
+        _label(self.parts, str(self.folder), job, version)
 
     def note(self, job: str, file: Path, draft: Path) -> None:
         """Write down whose a file is while it is a complete draft: the rename that follows keeps its look."""
         known = self._stamp if self._stamp.get("job") == job else {}
         files = known.get("files", {}) | {file.name: _look_of(draft)}
-        write(self.stamp, [json.dumps({"job": job, "files": files}).encode()])
+        with draft_of(self.stamp) as stamp:
+            fill(stamp, [json.dumps({"job": job, "files": files}).encode()])
 
     @property
     def _files(self) -> tuple[Path, ...]:
@@ -98,28 +102,47 @@ class Place:
         return found
 
 
-def write(place: Path, content: Iterable[bytes]) -> None:
-    with draft_of(place) as draft:
-        fill(draft, content)
+@dataclass(frozen=True)
+class RemotePlace:
+    """A folder at an address, such as s3://bucket/scores: nothing can be joined or renamed there, or kept
+    from others while a job writes."""
+
+    url: str
+
+    def __post_init__(self) -> None:
+        if Path(self.url).suffix.lower() in _FILES:
+            raise DataError(
+                f"{self.url}: at an address results are parts; name a folder, without {_FILES[0]} and the like"
+            )
+
+    @property
+    def parts(self) -> RemoteFolder:
+        return RemoteFolder(self.url)
+
+    def refuse_sources(self, sources: Iterable[Source]) -> None:
+        for source in sources:
+            if source.url.startswith(f"{self.url}/"):
+                raise DataError(
+                    f"{self.url} holds a file to score, {source.name}; choose another place"
+                )
+
+    def refuse_foreign(self) -> None:
+        if not self.parts.has(LABEL) and self.parts.is_used():
+            raise _taken(self.url)
+
+    def claim(self, job: str, version: int) -> None:
+        _label(self.parts, self.url, job, version)
 
 
-def fill(place: Path, content: Iterable[bytes]) -> None:
-    with place.open("wb") as file:
-        for part in content:
-            file.write(part)
-
-
-@contextmanager
-def draft_of(place: Path) -> Iterator[Path]:
-    """A file beside the place that takes it when it is complete and on the disk."""
-    draft = place.with_name(f".{place.name}.{uuid4().hex}")
-    try:
-        yield draft
-        with draft.open("rb") as file:
-            os.fsync(file.fileno())
-        draft.replace(place)
-    finally:
-        draft.unlink(missing_ok=True)
+def _label(folder: Folder, called: str, job: str, version: int) -> None:
+    """Write down whose the folder is, or find that it is this job's already."""
+    if not folder.has(LABEL):
+        put(folder, LABEL, [json.dumps({"job": job, "version": version}).encode()])
+    elif json.loads(folder.read(LABEL))["job"] != job:
+        raise DataError(
+            f"{called} holds the results of other files, another version or another "
+            "size of the pieces; choose another folder, or delete it"
+        )
 
 
 def _look_of(file: Path) -> list[int]:
@@ -132,7 +155,7 @@ def _is_used(folder: Path) -> bool:
     return not folder.is_dir() or any(not file.name.startswith(".") for file in folder.iterdir())
 
 
-def _taken(place: Path) -> DataError:
+def _taken(place: Path | str) -> DataError:
     return DataError(
         f"{place} is there already, and is not what this job wrote before; choose another place, or delete it"
     )

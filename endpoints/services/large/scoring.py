@@ -21,9 +21,10 @@ import polars as pl
 
 from endpoints.services.large import scratch
 from endpoints.services.large.engines import EngineSpec, started
+from endpoints.services.large.folders import Folder, draft_of, fill, put
 from endpoints.services.large.pieces import PIECE_BYTES, PIECE_ROWS, Layout, Piece, divide
-from endpoints.services.large.places import find, opened, read
-from endpoints.services.large.results import LABEL, Place, draft_of, fill, write
+from endpoints.services.large.places import find, is_remote, opened, read
+from endpoints.services.large.results import LABEL, Place, RemotePlace
 from endpoints.services.tables import mapping, scoring
 from endpoints.services.tables.plans import ScoringPlan
 from endpoints.services.tables.reading import Reading
@@ -33,10 +34,10 @@ from mlcore.errors import DataError
 
 @dataclass(frozen=True, kw_only=True)
 class LargeScoring:
-    """What to score with what, and the folder or file that takes the results."""
+    """What to score with what, and the folder or file that takes the results; at an address a folder."""
 
     files: Sequence[str | Path]
-    out: Path
+    out: str | Path
     classifier: Classifier
     version: int
     sha256: str
@@ -48,7 +49,7 @@ class LargeScoring:
 class Target:
     """Where the parts go; ``job`` tells results of the same files and model from others."""
 
-    folder: Path
+    folder: Folder
     job: str
     version: int
 
@@ -69,7 +70,7 @@ class ScoredPart:
 
 @dataclass(frozen=True)
 class Scored:
-    out: Path
+    out: str | Path
     parts: tuple[ScoredPart, ...]
 
     @property
@@ -91,8 +92,17 @@ def score(job: LargeScoring, *, engine: EngineSpec) -> Scored:
     Raises DataError for files without the columns of the model, for a place that holds anything but what this
     job wrote there before, and while another process writes there.
     """
-    with _alone(job.out):
-        return _score(job, engine)
+    out = str(job.out).rstrip("/")
+    if is_remote(out):
+        return Scored(out, _scored(job, RemotePlace(out), engine))
+    place = Place(Path(out))
+    with _alone(place.out):
+        parts = _scored(job, place, engine)
+        for left_over in place.folder.glob(".part-*"):  # by whoever was killed
+            left_over.unlink()
+        if place.is_file:
+            _join(parts, place)
+    return Scored(place.out, parts)
 
 
 @contextmanager
@@ -108,8 +118,10 @@ def _alone(out: Path) -> Iterator[None]:
         yield
 
 
-def _score(job: LargeScoring, engine: EngineSpec) -> Scored:
-    place, sources = Place(job.out), find(job.files)
+def _scored(
+    job: LargeScoring, place: Place | RemotePlace, engine: EngineSpec
+) -> tuple[ScoredPart, ...]:
+    sources = find(job.files)
     place.refuse_sources(sources)
     place.refuse_foreign()
     with started(engine) as at:
@@ -117,16 +129,11 @@ def _score(job: LargeScoring, engine: EngineSpec) -> Scored:
             sources, map_=at.map, piece_bytes=job.piece_bytes, piece_rows=job.piece_rows
         )
         _refuse_missing(job.classifier, layout)
-        target = Target(place.folder, _name_of(job, layout), job.version)
+        target = Target(place.parts, _name_of(job, layout), job.version)
         place.claim(target.job, target.version)
         pieces, n = layout.pieces, len(layout.pieces)
         shared = [at.share(job.classifier)] * n
-        parts = tuple(at.map(score_piece, pieces, range(n), shared, [target] * n))
-    for left_over in place.folder.glob(".part-*"):  # by whoever was killed
-        left_over.unlink()
-    if place.is_file:
-        _join(parts, place, target.job)
-    return Scored(job.out, parts)
+        return tuple(at.map(score_piece, pieces, range(n), shared, [target] * n))
 
 
 def _refuse_missing(classifier: Classifier, layout: Layout) -> None:
@@ -147,9 +154,9 @@ def _name_of(job: LargeScoring, layout: Layout) -> str:
 def score_piece(piece: Piece, number: int, classifier: Classifier, target: Target) -> ScoredPart:
     """Write the results of a piece, its errors and the word that they are there; in this order."""
     name = f"part-{number:05d}"
-    done = target.folder / f"{name}.json"
-    if done.exists():
-        return ScoredPart(**{**json.loads(done.read_bytes()), "was_there": True})
+    folder, done = target.folder, f"{name}.json"
+    if folder.has(done):
+        return ScoredPart(**{**json.loads(folder.read(done)), "was_there": True})
     suffix = "parquet" if piece.format == "parquet" else "csv"
     with TemporaryDirectory(prefix="raisin-") as name_of_folder:
         here = Path(name_of_folder)
@@ -159,15 +166,16 @@ def score_piece(piece: Piece, number: int, classifier: Classifier, target: Targe
         with errors.open("wb") as file:
             results = _answers(plan, tally, file.write)
             if piece.format == "parquet":
-                _write_parquet(target.folder / f"{name}.{suffix}", results, here)
+                with folder.draft(f"{name}.{suffix}") as draft:
+                    _write_parquet(draft, results, here)
             else:
-                write(target.folder / f"{name}.{suffix}", _headed(plan, results))
+                put(folder, f"{name}.{suffix}", _headed(plan, results))
         if tally.bad:
             lines = [scoring.ERRORS_HEADER, errors.read_bytes()]
-            write(target.folder / f"{name}.errors.csv", lines)
+            put(folder, f"{name}.errors.csv", lines)
         head = len(scoring.header(plan))
     part = ScoredPart(f"{name}.{suffix}", piece.name, tally.rows, tally.bad, target.job, head)
-    write(done, [json.dumps(asdict(part)).encode()])
+    put(folder, done, [json.dumps(asdict(part)).encode()])
     return part
 
 
@@ -217,13 +225,12 @@ def _write_parquet(place: Path, results: Iterable[bytes], here: Path) -> None:
     for number, content in enumerate(results):
         parts.append(here / f"{number}.parquet")
         parts[-1].write_bytes(content)
-    with draft_of(place) as draft:
-        scoring.join(parts, draft)
+    scoring.join(parts, place)
 
 
-def _join(parts: Sequence[ScoredPart], place: Place, job: str) -> None:
+def _join(parts: Sequence[ScoredPart], place: Place) -> None:
     """One file of all parts, and one of all errors with rows counted through; then the parts go."""
-    folder, out = place.folder, place.out
+    folder, out, job = place.folder, place.out, parts[0].job
     files = [folder / part.file for part in parts]
     with draft_of(out) as draft:
         if files[0].suffix == ".parquet":

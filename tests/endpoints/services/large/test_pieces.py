@@ -226,3 +226,41 @@ def test_files_behind_an_address_are_found_and_read() -> None:
     texts = [read(piece.url, piece.start, piece.stop) for piece in layout.pieces]
     assert b"".join(texts) == b"1,2\n3,4\n"
     assert len(texts) == 2
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
+def test_nothing_behind_the_end_of_a_file_at_an_address_is_asked_for(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S3 refuses to read there."""
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    cat_file = MemoryFileSystem.cat_file
+
+    def within(self: MemoryFileSystem, path: str, start: int, end: int) -> bytes:
+        assert 0 <= start < self.size(path)
+        return bytes(cat_file(self, path, start=start, end=end))
+
+    table = pl.DataFrame({"x": range(10)})
+    write = table.write_csv if name == "a.csv" else table.write_parquet
+    write(tmp_path / name)
+    address = f"memory://raisin-pieces-end/{name}"
+    MemoryFileSystem().pipe(address, (tmp_path / name).read_bytes())
+    monkeypatch.setattr(MemoryFileSystem, "cat_file", within)
+    assert divide(find([address])).sha256 == divide(find([tmp_path / name])).sha256
+
+
+def test_an_address_that_cannot_be_reached_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    def away(*_arguments: object, **_settings: object) -> None:
+        raise RuntimeError("no route to host")
+
+    monkeypatch.setattr(MemoryFileSystem, "isdir", away)
+    with pytest.raises(
+        DataError, match=r"memory://far/\*\.csv cannot be reached: no route to host"
+    ):
+        find(["memory://far/*.csv"])
+    monkeypatch.setattr(MemoryFileSystem, "cat_file", away)
+    with pytest.raises(DataError, match=r"memory://far/a\.csv cannot be reached: no route to host"):
+        read("memory://far/a.csv", 0, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,15 +30,15 @@ def trees(tmp_path: Path) -> Path:
 
 
 def scored(
-    source: Path,
-    out: Path,
+    source: str | Path,
+    out: str | Path,
     classifier: Classifier,
     *,
     version: int = 3,
     engine: EngineSpec | None = None,
 ) -> Scored:
     job = LargeScoring(files=[source], out=out, classifier=classifier, version=version, sha256="x")
-    return score(job, engine=engine or here(out.parent))
+    return score(job, engine=engine or here(Path(out).parent))
 
 
 def test_the_same_job_may_write_its_results_anew(
@@ -136,3 +137,61 @@ def test_killed_before_its_parts_were_put_away_it_goes_on(
     assert out.exists()
     assert scored(trees, out, classifier).rows == 30
     assert not (tmp_path / "scores.csv.parts").exists()
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    """A folder behind a URL, of this process alone."""
+    memory = pytest.importorskip("fsspec").filesystem("memory")
+    yield "memory://raisin-results/scores"
+    memory.store.clear()
+
+
+def _files_at(address: str) -> dict[str, bytes]:
+    memory = pytest.importorskip("fsspec").filesystem("memory")
+    return {path.rpartition("/")[2]: memory.cat_file(path) for path in memory.find(address)}
+
+
+def test_an_address_takes_the_same_parts_as_a_folder(
+    trees: Path, tmp_path: Path, classifier: Classifier, address: str
+) -> None:
+    engine = here(tmp_path / "scratch")
+    local = scored(trees, tmp_path / "scores", classifier, engine=engine)
+    remote = scored(trees, f"{address}/", classifier, engine=engine)
+    assert remote.out == address
+    assert remote.parts == local.parts
+    found = _files_at(address)
+    assert "part-00000.errors.csv" in found
+    assert found == {path.name: path.read_bytes() for path in (tmp_path / "scores").iterdir()}
+
+
+def test_parts_that_are_at_an_address_are_not_scored_again(
+    trees: Path, tmp_path: Path, classifier: Classifier, address: str
+) -> None:
+    engine = here(tmp_path)
+    scored(trees, address, classifier, engine=engine)
+    again = scored(trees, address, classifier, engine=engine)
+    assert (again.skipped, again.rows) == (1, 30)
+    with pytest.raises(DataError, match=rf"{address} holds the results of other files"):
+        scored(trees, address, classifier, version=4, engine=engine)
+
+
+def test_an_address_that_is_in_use_is_left_alone(
+    trees: Path, tmp_path: Path, classifier: Classifier, address: str
+) -> None:
+    memory = pytest.importorskip("fsspec").filesystem("memory")
+    memory.pipe_file(f"{address}/trees.csv", trees.read_bytes())
+    for source in (trees, f"{address}/trees.csv"):
+        with pytest.raises(
+            DataError, match=rf"{address} (is there already|holds a file to score, trees\.csv)"
+        ):
+            scored(source, address, classifier, engine=here(tmp_path))
+    assert list(_files_at(address)) == ["trees.csv"]
+
+
+def test_an_address_takes_no_single_file(
+    trees: Path, tmp_path: Path, classifier: Classifier, address: str
+) -> None:
+    with pytest.raises(DataError, match=r"scores\.csv: at an address results are parts"):
+        scored(trees, f"{address}.csv", classifier, engine=here(tmp_path))
+    assert _files_at(address) == {}
