@@ -25,10 +25,10 @@ run: setup  ## Serve what is there, with a worker beside.
 test:  ## Every test: on SQLite, and on PostgreSQL where a server answers.
 	$(MAKE) -j $(JOBS) --output-sync=line tests
 
-# One process each, JOBS at once, the longest first: while one waits for a browser, a server or the clock,
-# the others compute. Threads of linear algebra in each would only wait for one another.
-JOBS ?= 3
-TESTS := $(addprefix test-,postgres browser endpoints servers killed mlcore dashboard document stories)
+# One process each, JOBS at once, the longest first and before them the one that waits most: while it waits for
+# servers or the clock, the others compute. Threads of linear algebra in each would only wait for one another.
+JOBS ?= 4
+TESTS := $(addprefix test-,servers postgres browser endpoints killed mlcore dashboard document stories)
 .PHONY: tests $(TESTS)
 tests: $(TESTS)
 $(TESTS) browser: export OPENBLAS_NUM_THREADS := 1
