@@ -140,8 +140,8 @@ def _label(folder: Folder, called: str, job: str, version: int) -> None:
         put(folder, LABEL, [json.dumps({"job": job, "version": version}).encode()])
     elif json.loads(folder.read(LABEL))["job"] != job:
         raise DataError(
-            f"{called} holds the results of other files, another version or another "
-            "size of the pieces; choose another folder, or delete it"
+            f"{called} holds the results of other files, another version, another rule for missing "
+            "cells or another size of the pieces; choose another folder, or delete it"
         )
 
 

@@ -146,8 +146,10 @@ def _refuse_missing(classifier: Classifier, layout: Layout) -> None:
 
 
 def _name_of(job: LargeScoring, layout: Layout) -> str:
+    """Of everything that the bytes of the results follow from."""
     places = [(piece.name, piece.start, piece.stop) for piece in layout.pieces]
-    facts = [layout.sha256, job.sha256, job.version, places]
+    fills = [column.fill for column in job.classifier.schema.columns]
+    facts = [layout.sha256, job.sha256, job.version, fills, places]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -175,6 +176,17 @@ def test_a_folder_of_another_job_is_refused(
     scored([source], tmp_path / "out", classifier)
     with pytest.raises(DataError, match="holds the results of other files, another version"):
         scored([source], tmp_path / "out", classifier, **change)
+
+
+def test_parts_that_were_scored_by_another_rule_for_missing_cells_are_not_kept(
+    tmp_path: Path, classifier: Classifier
+) -> None:
+    source = with_bad_rows(tmp_path / "trees.csv")
+    scored([source], tmp_path / "out", classifier)
+    strict = replace(classifier, schema=classifier.schema.without_fills())
+    assert strict.schema != classifier.schema
+    with pytest.raises(DataError, match="another rule for missing cells"):
+        scored([source], tmp_path / "out", strict)
 
 
 @pytest.mark.parametrize("name", ["out", "scores.csv"])
