@@ -27,7 +27,7 @@ test:  ## Every test: on SQLite, and on PostgreSQL where a server answers.
 
 # One process each, JOBS at once, the longest first and before them the one that waits most: while it waits for
 # servers or the clock, the others compute. Threads of linear algebra in each would only wait for one another.
-JOBS ?= 4
+JOBS ?= 3
 TESTS := $(addprefix test-,servers postgres browser endpoints killed mlcore dashboard document stories)
 .PHONY: tests $(TESTS)
 tests: $(TESTS)
