@@ -135,7 +135,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object (always done)")
     parser.add_argument("--quick", action="store_true", help="fewer rounds and rows")
     is_quick = parser.parse_args().quick
-    rows, more, rounds = (200_000, 1_000_000, 3) if is_quick else (ROWS, MORE_ROWS, 5)
+    rows, more, rounds = (200_000, 1_000_000, 3) if is_quick else (ROWS, MORE_ROWS, 15)
     load = [os.getloadavg()[0]]
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as place:
         folder = Path(place)
