@@ -18,6 +18,7 @@ from endpoints.bodies import parse_json
 from endpoints.errors import InvalidRequest, TooLarge
 from endpoints.services.bulk_feedback import Fault, Item
 from endpoints.services.feedback import ROW_NUMBER, parse_place
+from mlcore.delimiters import declared, delimiter_of
 from mlcore.errors import cut, listed, shown
 
 ID, PLACE, ROW, LABEL = "request_id", "prediction_id", "row", "label"
@@ -84,12 +85,18 @@ def _from_csv(body: bytes) -> LabelList:
 
 
 def _records(body: bytes) -> Iterator[tuple[int, list[str]]]:
-    """Yield each record that is not empty, and the line on which it ends."""
+    """Yield each record that is not empty, and the line on which it ends; the header tells the delimiter."""
     try:
-        reader = csv.reader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True)
+        text = body.decode("utf-8-sig")
+        delimiter, start = declared(text)
+        above, text = len(text[:start].splitlines()), text[start:]
+        header = text.lstrip("\r\n").partition("\n")[0]
+        reader = csv.reader(
+            io.StringIO(text, newline=""), delimiter=delimiter or delimiter_of(header), strict=True
+        )
         for record in reader:
             if record:
-                yield reader.line_num, record
+                yield above + reader.line_num, record
     except UnicodeDecodeError:
         raise InvalidRequest("The CSV is not UTF-8 text.") from None
     except csv.Error as error:

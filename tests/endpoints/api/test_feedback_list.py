@@ -152,6 +152,10 @@ def test_nothing_to_label_is_fine(api: APIClient, raisin: Endpoint) -> None:
         "request_id,row,label\n{id},0,Besni\n\n{id},2,Kecimen\n",
         '\ufeffrequest_id , row , label\n{id}, 0, Besni\n"{id}",2,"Kecimen"\n',
         "request_id,label\n{id},Besni\n{id}:2,Kecimen\n",
+        "request_id;row;label\r\n{id};0;Besni\r\n{id};2;Kecimen\r\n",
+        "prediction_id\tlabel\n{id}:0\tBesni\n{id}:2\tKecimen\n",
+        "sep=;\r\nprediction_id;label\r\n{id}:0;Besni\r\n{id}:2;Kecimen\r\n",
+        "\r\nprediction_id,label\r\n{id}:0,Besni\r\n{id}:2,Kecimen\r\n",
     ],
 )
 def test_it_reads_csv(api: APIClient, request_id: str, csv: str) -> None:
@@ -173,6 +177,11 @@ def test_it_names_wrong_lines_of_csv(api: APIClient, request_id: str) -> None:
         (8, "invalid_id"),
     ]
     assert {"line", "code", "message"} == set(response.json()["errors"][0])
+
+
+def test_it_counts_a_line_that_declares_the_delimiter(api: APIClient, request_id: str) -> None:
+    body = f"sep=;\nprediction_id;label\n{request_id}:0;Sultana\n"
+    assert errors(post(api, ALL, body.encode())) == [(3, "invalid_label")]
 
 
 @pytest.mark.parametrize(
