@@ -206,7 +206,7 @@ class Concluded(NamedTuple):
 
 def conclude(
     least: int,
-    fixed: Ends | None,
+    fixed: Settled | None,
     now: AlwaysValid | None,
     checks: Checks,
     course: tuple[Plan, Look],
@@ -252,7 +252,9 @@ def _report(
         now = confidence_sequence(
             found.difference, found.se, rows, alpha=plan.alpha, tuned_for=plan.tuned_for
         )
-    fixed, p_value = look.settled or (found.ends, found.p_value)
+    fixed = look.settled
+    if fixed is None and found.ends is not None and found.p_value is not None:
+        fixed = Settled(found.ends, found.p_value)
     said = conclude(min(arm.labels for arm in arms), fixed, now, checks, course)
     return ABTestReport(
         goal=plan.goal,
@@ -260,8 +262,8 @@ def _report(
         challenger=_arm(arms[1], found.challenger),
         difference=found.difference,
         se=found.se,
-        fixed=fixed,
-        p_value=p_value,
+        fixed=fixed.ends if fixed else None,
+        p_value=fixed.p_value if fixed else None,
         this_look=now,
         always_valid=said.total,
         belief=found.belief,
@@ -309,15 +311,23 @@ def _doubts(checks: Checks, total: AlwaysValid | None) -> tuple[Doubt, ...]:
 
 
 def _decision(
-    least: int, fixed: Ends | None, total: AlwaysValid | None, course: tuple[Plan, Look]
+    least: int, fixed: Settled | None, total: AlwaysValid | None, course: tuple[Plan, Look]
 ) -> Decision:
     plan, look = course
     over = look.ended or least >= plan.horizon
-    ends = None
+    found: Decision | None = None
     if least >= plan.minimum_labels:
         if plan.looks == "any_time" and total is not None:
-            ends = Ends(total.low, total.high)
-        elif plan.looks == "at_horizon" and over:
-            ends = fixed
-    found = None if ends is None else verdict(ends, plan)
+            found = verdict(Ends(total.low, total.high), plan)
+        elif plan.looks == "at_horizon" and over and fixed is not None:
+            found = _at_horizon(fixed, plan)
     return found or ("inconclusive" if over else "keep_running")
+
+
+def _at_horizon(fixed: Settled, plan: Plan) -> Decision | None:
+    """A winner needs both interval and test: of few pairs McNemar's exact p may be above alpha although
+    the interval leaves 0 out."""
+    found = verdict(fixed.ends, plan)
+    if found in ("a_better", "b_better") and fixed.p_value > plan.alpha:
+        return None
+    return found

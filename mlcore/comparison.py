@@ -7,6 +7,7 @@ request was answered by one arm; in a shadow test both scored every request.
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -96,7 +97,7 @@ def compare_pairs(counters: ShadowCounters, goal: Goal, level: float = 0.95) -> 
     Accuracy: McNemar's exact p, the paired posterior, and the interval of Wald, or that of Agresti
     and Min where fewer than 10 pairs differ. F1 and the expected cost: the delta method,
     se^2 = sum c (u_B - u_A)^2 over cells of c pairs with u = (x - r n) / sum n of each arm. Where
-    fewer than 10 pairs differ every cell counts half a pair more in it. Of units that come again
+    fewer than 10 pairs differ by one worth every cell counts half a pair more in it. Of units that come again
     the error is never taken to be below that of independent pairs; for F1, which is no sum over
     rows, it is the largest that it can be: se^2 sum n^2 / sum n, as if the pairs of a unit told
     no more than one. Raises DataError for F1 and cost without the pairs by class, and for
@@ -111,8 +112,8 @@ def compare_pairs(counters: ShadowCounters, goal: Goal, level: float = 0.95) -> 
     if a is None or b is None:
         return Comparison(a, b)
     difference, pairs = b.value - a.value, counters.pairs
-    scarce = pairs.apart < _FEW_APART or max(pairs.only_a, pairs.only_b) == pairs.n
-    se = _paired_error(cells, 0.5 if scarce else 0.0) or _paired_error(cells, 0.5)
+    scarce = _are_few_apart(cells) or max(pairs.only_a, pairs.only_b) == pairs.n
+    se = _paired_error(cells, goal.unseen if scarce else 0.0) or _paired_error(cells, goal.unseen)
     if goal.metric == "accuracy" and counters.per_unit is None:
         ends = agresti_min(pairs, level) if scarce else paired_interval(pairs, level)
         believed = paired_belief(pairs.only_a, pairs.only_b, pairs.n)
@@ -169,6 +170,15 @@ def _joint(counters: ShadowCounters, goal: Goal) -> list[Cell]:
             (pairs.neither, wrong, wrong),
         )
     ]
+
+
+def _are_few_apart(cells: list[Cell]) -> bool:
+    """Whether fewer than 10 pairs differ by one worth, in either direction: it may be the dear one."""
+    pairs_apart: dict[frozenset[Worth], float] = defaultdict(float)
+    for rows, a, b in cells:
+        if a != b:
+            pairs_apart[frozenset((a, b))] += rows
+    return min(pairs_apart.values()) < _FEW_APART
 
 
 def _paired_error(cells: list[Cell], more: float) -> float:

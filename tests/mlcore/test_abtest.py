@@ -153,6 +153,17 @@ def test_a_single_look_at_the_horizon_decides_by_the_fixed_interval() -> None:
     assert split(840, 871, plan, Look(ended=True)).decision == "b_better"
 
 
+@pytest.mark.parametrize(("only_a", "only_b"), [(5, 14), (4, 12), (2, 9)])
+def test_a_winner_of_few_pairs_passes_the_exact_test_as_well(only_a: int, only_b: int) -> None:
+    plan = Plan(horizon=1000, kind="shadow", looks="at_horizon")
+    report = shadow(Pairs(900, only_a, only_b, 100 - only_a - only_b), plan)
+    assert report.fixed is not None
+    assert report.fixed.low > 0
+    assert report.p_value is not None
+    assert report.p_value > plan.alpha
+    assert report.decision == "inconclusive"
+
+
 def test_before_the_least_number_of_labels_nothing_is_decided() -> None:
     few = arm(10, 49), arm(49, 49)
     report = analyse_split(*few, PLAN)
@@ -303,6 +314,32 @@ def test_looking_always_at_equal_models_seldom_finds_a_better_one() -> None:
             look = Look(report.always_valid)
         found += report.decision in ("a_better", "b_better")
     assert found <= 0.05 * 150
+
+
+DEAR = Goal("expected_cost", cost_fp=1.0, cost_fn=100.0)
+A, B = [0.2, 0.3, 0.0, 0.5], [0.45, 0.05, 0.0025, 0.4975]
+"""Shares of tn, fp, fn and tp; both cost 0.3 a row, B once in four hundred rows all at once."""
+
+
+def says_one_is_better(seed: int, kind: str) -> bool:
+    rng, look = np.random.default_rng(seed), Look()
+    plan = Plan(horizon=2000, goal=DEAR, kind=kind, minimum_labels=100)  # type: ignore[arg-type]
+    steps = [rng.multinomial(100, shares, size=20).cumsum(axis=0).tolist() for shares in (A, B)]
+    pairs = rng.multinomial(100, [0.15, 0.05, 0.3, 0.4975, 0.0025], size=20).cumsum(axis=0)
+    for a, b, (both, only_a, only_b, right, missed) in zip(*steps, pairs.tolist(), strict=True):
+        if kind == "split":
+            arms = [ArmCounters(sum(c), sum(c), sum(c), c[0] + c[3], Confusion(*c)) for c in (a, b)]
+            report = analyse_split(arms[0], arms[1], plan, look)
+        else:
+            N, P = Pairs(both, only_a, only_b, 0), Pairs(right, missed, 0, 0)
+            report = analyse_shadow(ShadowCounters((N + P).n, N + P, N, P), plan, look)
+        look = Look(report.always_valid)
+    return report.decision in ("a_better", "b_better")
+
+
+@pytest.mark.parametrize("kind", ["split", "shadow"])
+def test_a_rare_error_that_is_dear_makes_no_winner_of_equal_costs(kind: str) -> None:
+    assert sum(says_one_is_better(seed, kind) for seed in range(200)) <= 0.05 * 200
 
 
 @pytest.mark.parametrize(

@@ -172,6 +172,15 @@ def test_errors_that_cost_nothing_have_the_error_of_few_pairs() -> None:
     assert found.p_value == 1
 
 
+def test_a_dear_error_that_no_pair_differs_by_yet_widens_the_error() -> None:
+    goal = Goal("expected_cost", cost_fp=1.0, cost_fn=100.0)
+    shadow = ShadowCounters(100, Pairs(75, 0, 25, 0), Pairs(25, 0, 25, 0), Pairs(50, 0, 0, 0))
+    found = compare_pairs(shadow, goal)
+    assert found.difference == -0.25
+    moves = np.repeat([0.0, 1.0, -1.0, 0.0, 100.0, -100.0], [78, 1, 26, 1, 1, 1])
+    assert found.se == pytest.approx(moves.std() / math.sqrt(108))
+
+
 def test_pairs_of_units_that_come_again_have_the_error_of_units() -> None:
     gains = np.tile([2, 0, 0, -1], 25)
     sums = unit_sums(gains, np.full(100, 4))

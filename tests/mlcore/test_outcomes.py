@@ -80,6 +80,15 @@ def test_rows_of_one_kind_alone_have_the_variance_of_half_a_row_more_in_each_cel
     assert found.value == 1
 
 
+def test_a_dear_error_that_was_hardly_seen_counts_a_whole_row_more() -> None:
+    goal = Goal("expected_cost", cost_fp=1.0, cost_fn=100.0)
+    found = estimate(arm(tn=40, fp=30, fn=0, tp=30), goal)
+    assert found is not None
+    assert found.value == 0.3
+    costs = np.repeat([0.0, 1.0, 100.0], [72, 31, 1])
+    assert found.variance == pytest.approx(costs.var() / 104)
+
+
 def test_units_that_come_again_have_a_larger_variance() -> None:
     x, n = np.tile([4, 4, 4, 4, 0], 20), np.full(100, 4)
     counters = ArmCounters(400, 100, 400, 320, per_unit=unit_sums(x, n))
@@ -111,6 +120,13 @@ def test_only_rows_that_count_can_be_few() -> None:
     assert few([(100, (0.0, 0.0)), (100, (1.0, 1.0)), (4, (0.0, 1.0))])
     assert not few([(100, (1.0, 1.0)), (3, (0.0, 1.0)), (2, (0.0, 1.0))])
     assert ratio([(5, (0.0, 0.0))]) is None
+
+
+def test_each_price_is_a_kind_of_its_own() -> None:
+    cheap, dear, right = (30, (1.0, 1.0)), (100.0, 1.0), (70, (0.0, 1.0))
+    assert few([cheap, (4, dear), right])
+    assert not few([cheap, (5, dear), right])
+    assert not few([(30, dear), (0, dear), right])
 
 
 def test_the_number_of_right_answers_is_enough_for_accuracy() -> None:
