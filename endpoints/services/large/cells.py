@@ -83,20 +83,33 @@ class PieceReader:
         return _as(self._careful, names, dtype)
 
     def _quick(self, names: Sequence[str], dtype: Any) -> pl.DataFrame:
-        """By Polars, unless the last cell of some row may be lacking: it says the same of both."""
+        """By Polars, unless the last cell of some row may be lacking: it says the same of both. Nor
+        does it say that a row is too long, unless it reads all columns."""
         header = self.piece.header
         kinds = {header[-1]: pl.String} | dict.fromkeys(names, dtype)
+        read = header if self._has_quotes else tuple(kinds)
         frame = pl.read_csv(
             self._data,
             has_header=False,
             separator=self.piece.delimiter,
             schema=dict.fromkeys(header, pl.String) | kinds,
-            columns=[header.index(name) for name in kinds],
+            columns=[header.index(name) for name in read],
             ignore_errors=dtype == pl.Float64,
         )
+        if len(read) < len(header) and self._n_delimiters != frame.height * (len(header) - 1):
+            raise pl.exceptions.ComputeError("a line is blank, short or long")
         if not frame.height or (frame[header[-1]].null_count() and not self._is_regular):
             raise pl.exceptions.ComputeError("a line is blank or short")
         return frame.select(names)
+
+    @cached_property
+    def _has_quotes(self) -> bool:
+        return b'"' in self._data
+
+    @cached_property
+    def _n_delimiters(self) -> int:
+        text = np.frombuffer(self._data, dtype=np.uint8)
+        return int(np.count_nonzero(text == ord(self.piece.delimiter)))
 
     @cached_property
     def _is_regular(self) -> bool:

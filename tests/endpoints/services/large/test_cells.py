@@ -85,6 +85,51 @@ def test_a_ragged_row_is_refused(place: Path, rows: bytes) -> None:
     assert [cell.row for cell in caught.value.cells] == [1]
 
 
+@pytest.mark.parametrize(
+    "rows",
+    [
+        b"b,2,3\na,1,5,2\n",
+        b"b,2,3\r\na,1,5,2",
+        b"b,2,\na,1,5,\nc,4,5\n",
+        b"b,2,3\na,1,5,2\nc,4\n\n",
+        b'b,2,3\n"a",1,5,2\n',
+        b'b,2,3\n"a,1",5,7,2\n"c\nd",1,2\n',
+    ],
+)
+@pytest.mark.parametrize("names", [["y"], ["x"], ["x", "z"], ["z", "x", "y"]])
+def test_a_row_that_goes_on_behind_the_columns_is_refused(
+    place: Path, names: list[str], rows: bytes
+) -> None:
+    for read in (PieceReader.texts, PieceReader.numbers):
+        with pytest.raises(RaggedPiece, match="4 cells, but the header has 3") as caught:
+            read(reader_of(place, b"y,x,z\n" + rows), names)
+        assert caught.value.cells[0].row == 1
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        b"a,1,2\nb,3,4\n",
+        b"a,1,2\r\nb,3,4\r\n",
+        b"a,1,2\nb,3,4",
+        b"\na,1,2\n\n\nb,3,4\n\n",
+        b'"a",1,2\n"b",3,"4"',
+        b'"a",1,2\r\n\r\nb,"3",4\r\n',
+    ],
+)
+def test_left_out_columns_change_nothing(place: Path, rows: bytes) -> None:
+    reader = reader_of(place, b"y,x,z\n" + rows)
+    assert reader.texts(["y"])["y"].to_list() == ["a", "b"]
+    assert reader.numbers(["x"])["x"].values.tolist() == [1.0, 3.0]
+    assert reader.numbers(["z"])["z"].values.tolist() == [2.0, 4.0]
+
+
+def test_delimiters_within_quotes_are_no_cells_too_many(place: Path) -> None:
+    reader = reader_of(place, b'y,x,z\n"a,b",1,2\n"c,,d",3,4\n')
+    assert reader.texts(["y"])["y"].to_list() == ["a,b", "c,,d"]
+    assert reader.numbers(["x"])["x"].values.tolist() == [1.0, 3.0]
+
+
 @pytest.mark.parametrize("rows", [b"\n1,2\n\n\n3,4\n\n", b"\r\n1,2\r\n \r\n3,4"])
 def test_blank_lines_are_no_rows(place: Path, rows: bytes) -> None:
     reader = reader_of(place, b"x,y\n1,9\n" + rows)
