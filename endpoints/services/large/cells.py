@@ -210,9 +210,10 @@ def _as(frame: pl.DataFrame, names: Sequence[str], dtype: Any) -> pl.DataFrame:
 
 def _parquet_frame(piece: Piece, names: Sequence[str], dtype: Any) -> pl.DataFrame:
     try:
-        scanned = pl.scan_parquet(opened(piece.url)).slice(piece.start, piece.stop - piece.start)
-        kinds = scanned.collect_schema()
-        return scanned.select(_cast(name, kinds[name], dtype) for name in names).collect()
+        scanned = pl.scan_parquet(opened(piece.url), glob=False)
+        rows = scanned.slice(piece.start, piece.stop - piece.start)
+        kinds = rows.collect_schema()
+        return rows.select(_cast(name, kinds[name], dtype) for name in names).collect()
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(f"{piece.name} cannot be read: {error}") from error
 

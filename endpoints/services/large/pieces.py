@@ -294,7 +294,7 @@ def _parquet(source: Source) -> tuple[tuple[str, ...], int, bytes]:
     import polars as pl
 
     try:
-        frame = pl.scan_parquet(opened(source.url))
+        frame = pl.scan_parquet(opened(source.url), glob=False)
         names = tuple(frame.collect_schema().names())
         n_rows = int(frame.select(pl.len()).collect().item())
     except (pl.exceptions.PolarsError, OSError) as error:

@@ -104,7 +104,7 @@ def _remote(pattern: str) -> list[Source]:
         if system.isdir(path):
             names = [name for name in system.ls(path, detail=False) if _suffix(name) in _FORMATS]
         else:
-            names = system.glob(path)
+            names = [path] if system.isfile(path) else system.glob(path)
         sizes = {name: system.size(name) for name in sorted(names) if system.isfile(name)}
     return [_source(f"{protocol}://{name.lstrip('/')}", size) for name, size in sizes.items()]
 

@@ -191,7 +191,8 @@ def _plan(piece: Piece, classifier: Classifier, version: int, here: Path) -> Sco
     """The piece as a file of its own."""
     source = here / "source"
     if piece.format == "parquet":
-        rows = pl.scan_parquet(opened(piece.url)).slice(piece.start, piece.stop - piece.start)
+        scanned = pl.scan_parquet(opened(piece.url), glob=False)
+        rows = scanned.slice(piece.start, piece.stop - piece.start)
         rows.collect().write_parquet(source)
     else:
         with source.open("wb") as file:

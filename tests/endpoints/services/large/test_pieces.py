@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from endpoints.services.large.cells import PieceReader
 from endpoints.services.large.pieces import Layout, divide
 from endpoints.services.large.places import find, read
 from endpoints.services.tables.records import MOST_ROW_BYTES
@@ -215,6 +216,28 @@ def test_parquet_is_cut_by_rows(tmp_path: Path) -> None:
     layout = divide(find([tmp_path]), piece_rows=4)
     assert [(piece.start, piece.stop) for piece in layout.pieces] == [(0, 4), (4, 8), (8, 10)]
     assert layout.header == ("x", "y")
+
+
+@pytest.fixture(params=["disk", "address"])
+def bracketed(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A file whose name is a pattern that fits the name of another."""
+    import fsspec
+
+    place = str(tmp_path) if request.param == "disk" else "memory://raisin-brackets"
+    for name, rows in (("d [1].parquet", [1, 2]), ("d 1.parquet", [7, 8, 9])):
+        content = io.BytesIO()
+        pl.DataFrame({"x": rows}).write_parquet(content)
+        with fsspec.open(f"{place}/{name}", "wb") as file:
+            file.write(content.getvalue())
+    return f"{place}/d [1].parquet"
+
+
+def test_a_name_with_brackets_is_no_pattern(bracketed: str) -> None:
+    (source,) = find([bracketed])
+    assert source.name == "d [1].parquet"
+    (piece,) = divide([source]).pieces
+    assert (piece.start, piece.stop) == (0, 2)
+    assert PieceReader(piece).numbers(["x"])["x"].values.tolist() == [1.0, 2.0]
 
 
 def test_files_behind_an_address_are_found_and_read() -> None:

@@ -111,6 +111,14 @@ def test_parquet_comes_back_as_parquet(tmp_path: Path, classifier: Classifier) -
     assert answers["probability"].is_between(0, 1).all()
 
 
+def test_a_name_with_brackets_is_no_pattern(tmp_path: Path, classifier: Classifier) -> None:
+    forest(9).write_parquet(tmp_path / "d [1].parquet")
+    forest(30, seed=2).write_parquet(tmp_path / "d 1.parquet")
+    scored([tmp_path / "d [1].parquet"], tmp_path / "scores.parquet", classifier)
+    answers = pl.read_parquet(tmp_path / "scores.parquet")
+    assert answers["height"].to_list() == forest(9)["height"].to_list()
+
+
 def test_a_column_without_a_name_is_left_alone(tmp_path: Path, classifier: Classifier) -> None:
     (tmp_path / "a.csv").write_text(",height,girth,leaf\n7,20,100,broad\n")
     scored([tmp_path / "a.csv"], tmp_path / "scores.csv", classifier)
