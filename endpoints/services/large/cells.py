@@ -219,6 +219,7 @@ def _parquet_frame(piece: Piece, names: Sequence[str], dtype: Any) -> pl.DataFra
 
 
 def _cast(name: str, kind: Any, dtype: Any) -> pl.Expr:
-    # A date would turn into a count of days.
-    column = pl.col(name).cast(pl.String) if kind.is_temporal() else pl.col(name)
+    # A date would turn into a count of days, and true into 1.
+    is_number = kind.is_numeric() or kind == pl.Null
+    column = pl.col(name) if is_number else pl.col(name).cast(pl.String)
     return column.cast(dtype, strict=False)

@@ -79,11 +79,17 @@ class Scan(NamedTuple):
 
 @dataclass(frozen=True)
 class Layout:
-    """All pieces in order, the columns that every file has, and the checksum of the contents."""
+    """All pieces in order, the columns that every file has, and the checksum of the contents. Nobody
+    can learn from ``opaque`` columns."""
 
     pieces: tuple[Piece, ...]
     header: tuple[str, ...]
     sha256: str
+    opaque: frozenset[str] = frozenset()
+
+    @property
+    def learnable(self) -> tuple[str, ...]:
+        return tuple(name for name in self.header if name not in self.opaque)
 
 
 def divide(
@@ -274,32 +280,44 @@ def _check_names(source: Source, names: tuple[str, ...]) -> None:
         raise DataError(f"the header of {source.name} names a column twice: {listed(repeated)}")
 
 
+class _Facts(NamedTuple):
+    """Of a Parquet file: its columns, those that are opaque, its rows and its checksum."""
+
+    header: tuple[str, ...]
+    opaque: frozenset[str]
+    n_rows: int
+    sha256: bytes
+
+
 def _divide_parquet(sources: Sequence[Source], map_: Map, piece_rows: int) -> Layout:
-    found = list(map_(_parquet, sources))
-    header = found[0][0]
+    found: list[_Facts] = list(map_(_parquet, sources))
+    header = found[0].header
     digest = hashlib.sha256()
     pieces = []
-    for source, (names, n_rows, sha256) in zip(sources, found, strict=True):
-        _same_columns(sources[0], header, source, names)
-        digest.update(sha256)
-        for number, (start, stop) in enumerate(_ranges(n_rows, piece_rows)):
+    for source, facts in zip(sources, found, strict=True):
+        _same_columns(sources[0], header, source, facts.header)
+        digest.update(facts.sha256)
+        for number, (start, stop) in enumerate(_ranges(facts.n_rows, piece_rows)):
             pieces.append(Piece(source.url, source.name, "parquet", number, start, stop, header))
     if not pieces:
         raise DataError(f"{sources[0].name} has no rows")
-    return Layout(tuple(pieces), header, digest.hexdigest())
+    opaque = frozenset[str]().union(*(facts.opaque for facts in found))
+    return Layout(tuple(pieces), header, digest.hexdigest(), opaque)
 
 
-def _parquet(source: Source) -> tuple[tuple[str, ...], int, bytes]:
-    """Columns, rows, and the checksum of a file."""
+def _parquet(source: Source) -> _Facts:
     import polars as pl
+
+    from endpoints.services.datasets.blocks import is_opaque
 
     try:
         frame = pl.scan_parquet(opened(source.url), glob=False)
-        names = tuple(frame.collect_schema().names())
+        kinds = frame.collect_schema()
         n_rows = int(frame.select(pl.len()).collect().item())
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(f"{source.url} cannot be read as Parquet: {error}") from error
-    return names, n_rows, _sha256(source)
+    opaque = frozenset(name for name, kind in kinds.items() if is_opaque(kind))
+    return _Facts(tuple(kinds), opaque, n_rows, _sha256(source))
 
 
 def _sha256(source: Source) -> bytes:

@@ -86,10 +86,10 @@ def _feature_names(layout: Layout, question: Question) -> tuple[str, ...]:
         number = layout.header.index("") + 1
         raise DataError(f"column {number} of {layout.pieces[0].name} has no name")
     for name in (question.target, *(question.columns or ())):
-        if name not in layout.header:
-            hint = did_you_mean(name, layout.header)
+        if name not in layout.learnable:
+            hint = did_you_mean(name, layout.learnable)
             raise DataError(f'there is no column "{name}" in {layout.pieces[0].name}{hint}')
-    chosen = set(question.columns or layout.header)
+    chosen = set(question.columns or layout.learnable)
     if question.columns is not None and question.target in chosen:
         raise DataError(f'"{question.target}" is the target; it cannot be a feature column too')
     names = tuple(name for name in layout.header if name in chosen and name != question.target)

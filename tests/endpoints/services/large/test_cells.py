@@ -161,3 +161,29 @@ def test_parquet_cells_are_read_by_their_kind(tmp_path: Path) -> None:
     assert found["text"].values[0] == 2.5
     assert found["text"].odd == ((2, "many"),)
     assert found["day"].n_words == 3
+
+
+def test_parquet_cells_that_are_no_numbers_are_texts(tmp_path: Path) -> None:
+    frame = pl.DataFrame(
+        {
+            "flag": [True, None, False],
+            "code": pl.Series(["7", "NA", "p"], dtype=pl.Categorical),
+            "step": pl.Series(["low", None, "high"], dtype=pl.Enum(["low", "high"])),
+        }
+    )
+    frame.write_parquet(tmp_path / "a.parquet")
+    (piece,) = divide(find([tmp_path])).pieces
+    reader = PieceReader(piece)
+    found = reader.numbers(frame.columns)
+    assert {name: column.n_words for name, column in found.items()} == {
+        "flag": 2,
+        "code": 1,
+        "step": 2,
+    }
+    assert found["code"].values[0] == 7
+    texts = {name: cells.to_list() for name, cells in reader.texts(frame.columns).items()}
+    assert texts == {
+        "flag": ["true", None, "false"],
+        "code": ["7", None, "p"],
+        "step": ["low", None, "high"],
+    }

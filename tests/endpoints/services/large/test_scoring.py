@@ -111,6 +111,19 @@ def test_parquet_comes_back_as_parquet(tmp_path: Path, classifier: Classifier) -
     assert answers["probability"].is_between(0, 1).all()
 
 
+def test_a_model_scores_the_file_that_it_was_trained_on(tmp_path: Path) -> None:
+    frame = forest(400).with_columns(
+        pl.col("leaf").cast(pl.Categorical),
+        pl.Series("evergreen", [k % 3 == 0 for k in range(400)]),
+        pl.Series("scan", [b"\xff"] * 400),
+    )
+    frame.write_parquet(tmp_path / "trees.parquet")
+    classifier = trained([tmp_path / "trees.parquet"], tmp_path).classifier
+    found = scored([tmp_path / "trees.parquet"], tmp_path / "scores.parquet", classifier)
+    assert (found.rows, found.bad) == (400, 0)
+    assert pl.read_parquet(tmp_path / "scores.parquet").select(frame.columns).equals(frame)
+
+
 def test_a_name_with_brackets_is_no_pattern(tmp_path: Path, classifier: Classifier) -> None:
     forest(9).write_parquet(tmp_path / "d [1].parquet")
     forest(30, seed=2).write_parquet(tmp_path / "d 1.parquet")

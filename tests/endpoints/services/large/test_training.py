@@ -94,6 +94,47 @@ def test_parquet_gives_the_same_as_text(
     assert found.holdout.rows == result.holdout.rows
 
 
+@pytest.fixture(scope="module")
+def kinds(folder: Path) -> Path:
+    """Forests with columns of many kinds, of which the last three are opaque."""
+    flags = [k % 3 == 0 for k in range(400)]
+    frame = forest(400).with_columns(
+        pl.col("leaf").cast(pl.Categorical),
+        pl.Series("evergreen", flags),
+        pl.Series("grade", ["AB"[k % 2] for k in range(400)], dtype=pl.Enum(["B", "A"])),
+        pl.Series("scan", [b"1"] * 400),
+        pl.Series("rings", [[1, 2]] * 400),
+        pl.Series("age", [1] * 400).cast(pl.Duration("us")),
+    )
+    frame.write_parquet(folder / "kinds.parquet")
+    return folder / "kinds.parquet"
+
+
+def test_parquet_columns_of_any_kind_mean_what_they_mean_in_memory(
+    folder: Path, kinds: Path
+) -> None:
+    found = trained([kinds], folder)
+    plain = pl.read_parquet(kinds).drop("scan", "rings", "age")
+    plain.write_csv(folder / "kinds.csv")
+    assert found.classifier.schema == trained([folder / "kinds.csv"], folder).classifier.schema
+    levels = {column.name: column.levels for column in found.classifier.schema.columns}
+    assert levels["evergreen"] == ("false", "true")
+    assert levels["grade"] == ("A", "B")
+
+
+def test_a_flag_may_be_the_target(folder: Path, kinds: Path) -> None:
+    spec = TrainingSpec(target="evergreen", lambda_=0.01)
+    assert trained([kinds], folder, spec=spec).classifier.classes == ("false", "true")
+
+
+@pytest.mark.parametrize(
+    "spec", [replace(SPEC, columns=("height", "scan")), TrainingSpec(target="rings")]
+)
+def test_an_opaque_column_is_none(folder: Path, kinds: Path, spec: TrainingSpec) -> None:
+    with pytest.raises(DataError, match=r'no column "(scan|rings)" in kinds\.parquet'):
+        trained([kinds], folder, spec=spec)
+
+
 def test_files_behind_an_address_train(folder: Path, result: training.TrainingResult) -> None:
     import fsspec
 
