@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -98,13 +98,17 @@ def divide(
     map_: Map = map,
     piece_bytes: int = PIECE_BYTES,
     piece_rows: int = PIECE_ROWS,
+    alike: bool = False,
 ) -> Layout:
-    """Find the pieces. DataError for files without rows or with other columns than the first."""
+    """Find the pieces. DataError for files without rows or with other columns than the first; where they
+    must be ``alike``, to be put together, also for other delimiters and kinds of columns."""
     if sources[0].format == "parquet":
-        return _divide_parquet(sources, map_, piece_rows)
+        return _divide_parquet(sources, map_, piece_rows, alike=alike)
     cuts = [_head(source) for source in sources]
     for source, cut in zip(sources, cuts, strict=True):
         _same_columns(sources[0], cuts[0].header, source, cut.header)
+    if alike:
+        _same_delimiters(sources, cuts)
     ranges = [list(_ranges(source.size, piece_bytes)) for source in sources]
     urls = [source.url for source, places in zip(sources, ranges, strict=True) for _ in places]
     flat = [place for places in ranges for place in places]
@@ -128,6 +132,33 @@ def _same_columns(
             f"{other.name} has other columns than {first.name}: {listed(found, limit=5)} "
             f"instead of {listed(expected, limit=5)}"
         )
+
+
+def _same_delimiters(sources: Sequence[Source], cuts: Sequence[Cut]) -> None:
+    known = [pair for pair in zip(sources, cuts, strict=True) if pair[1].start < pair[0].size]
+    for source, cut in known[1:]:
+        first, expected = known[0]
+        if cut.delimiter != expected.delimiter:
+            raise _unlike(
+                f"the cells of {source.name} are parted by {cut.delimiter!r}, "
+                f"those of {first.name} by {expected.delimiter!r}"
+            )
+
+
+def _same_kinds(sources: Sequence[Source], found: Sequence[_Facts]) -> None:
+    known = [pair for pair in zip(sources, found, strict=True) if pair[1].n_rows]
+    for source, facts in known[1:]:
+        first, expected = known[0]
+        for name, kind in facts.kinds.items():
+            if kind != expected.kinds[name]:
+                raise _unlike(
+                    f'column "{name}" is {kind} in {source.name}, '
+                    f"but {expected.kinds[name]} in {first.name}"
+                )
+
+
+def _unlike(what: str) -> DataError:
+    return DataError(f"{what}: their results fit into no single file; let them go to a folder")
 
 
 def _ranges(size: int, step: int) -> Iterator[tuple[int, int]]:
@@ -281,26 +312,31 @@ def _check_names(source: Source, names: tuple[str, ...]) -> None:
 
 
 class _Facts(NamedTuple):
-    """Of a Parquet file: its columns, those that are opaque, its rows and its checksum."""
+    """Of a Parquet file: the kinds of its columns, which of them are opaque, its rows and its checksum."""
 
-    header: tuple[str, ...]
+    kinds: Mapping[str, Any]
     opaque: frozenset[str]
     n_rows: int
     sha256: bytes
 
 
-def _divide_parquet(sources: Sequence[Source], map_: Map, piece_rows: int) -> Layout:
+def _divide_parquet(
+    sources: Sequence[Source], map_: Map, piece_rows: int, *, alike: bool
+) -> Layout:
     found: list[_Facts] = list(map_(_parquet, sources))
-    header = found[0].header
-    digest = hashlib.sha256()
-    pieces = []
+    header = tuple(found[0].kinds)
     for source, facts in zip(sources, found, strict=True):
-        _same_columns(sources[0], header, source, facts.header)
-        digest.update(facts.sha256)
-        for number, (start, stop) in enumerate(_ranges(facts.n_rows, piece_rows)):
-            pieces.append(Piece(source.url, source.name, "parquet", number, start, stop, header))
+        _same_columns(sources[0], header, source, tuple(facts.kinds))
+    if alike:
+        _same_kinds(sources, found)
+    pieces = [
+        Piece(source.url, source.name, "parquet", number, start, stop, header)
+        for source, facts in zip(sources, found, strict=True)
+        for number, (start, stop) in enumerate(_ranges(facts.n_rows, piece_rows))
+    ]
     if not pieces:
         raise DataError(f"{sources[0].name} has no rows")
+    digest = hashlib.sha256(b"".join(facts.sha256 for facts in found))
     opaque = frozenset[str]().union(*(facts.opaque for facts in found))
     return Layout(tuple(pieces), header, digest.hexdigest(), opaque)
 
@@ -312,12 +348,12 @@ def _parquet(source: Source) -> _Facts:
 
     try:
         frame = pl.scan_parquet(opened(source.url), glob=False)
-        kinds = frame.collect_schema()
+        kinds = dict(frame.collect_schema())
         n_rows = int(frame.select(pl.len()).collect().item())
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(f"{source.url} cannot be read as Parquet: {error}") from error
     opaque = frozenset(name for name, kind in kinds.items() if is_opaque(kind))
-    return _Facts(tuple(kinds), opaque, n_rows, _sha256(source))
+    return _Facts(kinds, opaque, n_rows, _sha256(source))
 
 
 def _sha256(source: Source) -> bytes:

@@ -18,7 +18,7 @@ from mlcore.errors import DataError
 
 Format = Literal["csv", "parquet"]
 
-_FORMATS: dict[str, Format] = {
+FORMATS: dict[str, Format] = {
     ".csv": "csv",
     ".tsv": "csv",
     ".txt": "csv",
@@ -89,7 +89,7 @@ def _matching(pattern: str) -> Iterator[Source]:
         return
     path = Path(pattern)
     if path.is_dir():
-        files = sorted(p for p in path.iterdir() if p.is_file() and p.suffix.lower() in _FORMATS)
+        files = sorted(p for p in path.iterdir() if p.is_file() and p.suffix.lower() in FORMATS)
     elif path.is_file():
         files = [path]
     else:
@@ -102,7 +102,7 @@ def _remote(pattern: str) -> list[Source]:
     protocol = pattern.partition("://")[0]
     with reached(pattern) as (system, path):
         if system.isdir(path):
-            names = [name for name in system.ls(path, detail=False) if _suffix(name) in _FORMATS]
+            names = [name for name in system.ls(path, detail=False) if _suffix(name) in FORMATS]
         else:
             names = [path] if system.isfile(path) else system.glob(path)
         sizes = {name: system.size(name) for name in sorted(names) if system.isfile(name)}
@@ -116,7 +116,7 @@ def _suffix(name: str) -> str:
 def _source(url: str, size: int) -> Source:
     if _suffix(url) == ".gz":
         raise DataError(f"{url} is packed, and cannot be divided: unpack it, or write Parquet")
-    return Source(url, size, _FORMATS.get(_suffix(url), "csv"))
+    return Source(url, size, FORMATS.get(_suffix(url), "csv"))
 
 
 def read(url: str, start: int, stop: int) -> bytes:

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from endpoints.services.large.folders import (
     Folder,
@@ -21,11 +21,11 @@ from endpoints.services.large.folders import (
     fill,
     put,
 )
-from endpoints.services.large.places import Source, is_remote
+from endpoints.services.large.places import FORMATS, Format, Source, is_remote
 from mlcore.errors import DataError
 
 LABEL = "job.json"
-_FILES = (".csv", ".tsv", ".txt", ".parquet", ".pq")
+_WORDS: dict[Format, str] = {"csv": "CSV", "parquet": "Parquet"}
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,11 @@ class Place:
 
     @property
     def is_file(self) -> bool:
-        return self.out.suffix.lower() in _FILES
+        return self._format is not None
+
+    @property
+    def _format(self) -> Format | None:
+        return FORMATS.get(self.out.suffix.lower())
 
     @property
     def parts(self) -> LocalFolder:
@@ -64,6 +68,14 @@ class Place:
                 raise DataError(
                     f"{self.folder} holds a file to score, {source.name}; choose another place"
                 )
+
+    def refuse_format(self, source: Source) -> None:
+        """Raises DataError where the results are one file whose name is that of the other format."""
+        if self._format not in (None, source.format):
+            raise DataError(
+                f"{source.name} is scored as {_WORDS[source.format]}, and {self.out.name} is the name "
+                f"of a {_WORDS[self._format]} file; choose a name that ends in .{source.format}, or a folder"
+            )
 
     def refuse_foreign(self) -> None:
         """Raises DataError for what no job left here; whose it is, `claim` asks once the job has a name."""
@@ -108,11 +120,12 @@ class RemotePlace:
     from others while a job writes."""
 
     url: str
+    is_file: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        if Path(self.url).suffix.lower() in _FILES:
+        if Path(self.url).suffix.lower() in FORMATS:
             raise DataError(
-                f"{self.url}: at an address results are parts; name a folder, without {_FILES[0]} and the like"
+                f"{self.url}: at an address results are parts; name a folder, without .csv and the like"
             )
 
     @property
@@ -125,6 +138,9 @@ class RemotePlace:
                 raise DataError(
                     f"{self.url} holds a file to score, {source.name}; choose another place"
                 )
+
+    def refuse_format(self, source: Source) -> None:
+        """A folder takes either."""
 
     def refuse_foreign(self) -> None:
         if not self.parts.has(LABEL) and self.parts.is_used():

@@ -89,8 +89,8 @@ class Scored:
 def score(job: LargeScoring, *, engine: EngineSpec) -> Scored:
     """Write a part for every piece into the folder ``out``; into a file of that name if it is to be one.
 
-    Raises DataError for files without the columns of the model, for a place that holds anything but what this
-    job wrote there before, and while another process writes there.
+    Raises DataError for files without the columns of the model, for files whose results do not fit into one, for
+    a place that holds anything but what this job wrote there before, and while another process writes there.
     """
     out = str(job.out).rstrip("/")
     if is_remote(out):
@@ -123,10 +123,15 @@ def _scored(
 ) -> tuple[ScoredPart, ...]:
     sources = find(job.files)
     place.refuse_sources(sources)
+    place.refuse_format(sources[0])
     place.refuse_foreign()
     with started(engine) as at:
         layout = divide(
-            sources, map_=at.map, piece_bytes=job.piece_bytes, piece_rows=job.piece_rows
+            sources,
+            map_=at.map,
+            piece_bytes=job.piece_bytes,
+            piece_rows=job.piece_rows,
+            alike=place.is_file,
         )
         _refuse_missing(job.classifier, layout)
         target = Target(place.parts, _name_of(job, layout), job.version)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import polars as pl
 import pytest
 
+from endpoints.services.large import scoring
 from endpoints.services.large.engines import EngineSpec
 from endpoints.services.large.scoring import LargeScoring, Scored, score
 from mlcore.classifier import Classifier
@@ -30,14 +32,15 @@ def trees(tmp_path: Path) -> Path:
 
 
 def scored(
-    source: str | Path,
+    source: str | Path | list[Path],
     out: str | Path,
     classifier: Classifier,
     *,
     version: int = 3,
     engine: EngineSpec | None = None,
 ) -> Scored:
-    job = LargeScoring(files=[source], out=out, classifier=classifier, version=version, sha256="x")
+    files = source if isinstance(source, list) else [source]
+    job = LargeScoring(files=files, out=out, classifier=classifier, version=version, sha256="x")
     return score(job, engine=engine or here(Path(out).parent))
 
 
@@ -195,3 +198,92 @@ def test_an_address_takes_no_single_file(
     with pytest.raises(DataError, match=r"scores\.csv: at an address results are parts"):
         scored(trees, f"{address}.csv", classifier, engine=here(tmp_path))
     assert _files_at(address) == {}
+
+
+@pytest.fixture
+def no_piece_is_scored(monkeypatch: pytest.MonkeyPatch) -> None:
+    def scored_in_vain(*_arguments: object) -> None:
+        raise AssertionError("a piece is scored in vain")
+
+    monkeypatch.setattr(scoring, "score_piece", scored_in_vain)
+
+
+@pytest.mark.usefixtures("no_piece_is_scored")
+def test_files_with_unlike_delimiters_are_not_put_into_one(
+    tmp_path: Path, classifier: Classifier
+) -> None:
+    files = [tmp_path / "a.csv", tmp_path / "b.csv"]
+    forest(30).write_csv(files[0])
+    forest(30).write_csv(files[1], separator=";")
+    message = (
+        r"the cells of b\.csv are parted by ';', those of a\.csv by ',': .* let them go to a fo"
+    )
+    with pytest.raises(DataError, match=message):
+        scored(files, tmp_path / "scores.csv", classifier)
+    assert not (tmp_path / "scores.csv.parts").exists()
+
+
+@pytest.mark.usefixtures("no_piece_is_scored")
+def test_parquet_files_of_unlike_columns_are_not_put_into_one(
+    tmp_path: Path, classifier: Classifier
+) -> None:
+    files = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
+    forest(30).write_parquet(files[0])
+    forest(30).cast({"girth": pl.Float32}).write_parquet(files[1])
+    message = r'column "girth" is Float32 in b\.parquet, but Float64 in a\.parquet: .* to a folder'
+    with pytest.raises(DataError, match=message):
+        scored(files, tmp_path / "scores.parquet", classifier)
+    assert not (tmp_path / "scores.parquet.parts").exists()
+
+
+def test_a_folder_takes_the_results_of_unlike_files(tmp_path: Path, classifier: Classifier) -> None:
+    text, tables = (
+        [tmp_path / name for name in ("a.csv", "b.csv")],
+        [tmp_path / "a.pq", tmp_path / "b.pq"],
+    )
+    forest(30).write_csv(text[0])
+    forest(30).write_csv(text[1], separator=";")
+    forest(30).write_parquet(tables[0])
+    forest(30).cast({"girth": pl.Float32}).write_parquet(tables[1])
+    for files, out in ((text, "of text"), (tables, "of tables")):
+        assert scored(files, tmp_path / out, classifier).rows == 60
+
+
+def test_an_unlike_file_without_rows_is_no_hindrance(
+    tmp_path: Path, classifier: Classifier
+) -> None:
+    text, tables = (
+        [tmp_path / name for name in ("a.csv", "b.csv")],
+        [tmp_path / "a.pq", tmp_path / "b.pq"],
+    )
+    forest(0).write_csv(text[0], separator=";")
+    forest(30).write_csv(text[1])
+    forest(0).cast({"girth": pl.Null}).write_parquet(tables[0])
+    forest(30).write_parquet(tables[1])
+    for files, out in ((text, "scores.csv"), (tables, "scores.pq")):
+        assert scored(files, tmp_path / out, classifier).rows == 30
+
+
+@pytest.mark.usefixtures("no_piece_is_scored")
+@pytest.mark.parametrize(
+    ("given", "out", "message"),
+    [
+        (
+            "trees.csv",
+            "scores.parquet",
+            r"CSV, and scores\.parquet is .* a Parquet file; .* \.csv, or",
+        ),
+        (
+            "trees.pq",
+            "scores.csv",
+            r"Parquet, and scores\.csv is .* a CSV file; .* in \.parquet, or",
+        ),
+    ],
+)
+def test_a_name_of_the_other_format_is_refused(
+    given: str, out: str, message: str, trees: Path, tmp_path: Path, classifier: Classifier
+) -> None:
+    forest(30).write_parquet(tmp_path / "trees.pq")
+    with pytest.raises(DataError, match=rf"{given} is scored as {message} a folder"):
+        scored(tmp_path / given, tmp_path / out, classifier)
+    assert not (tmp_path / f"{out}.parts").exists()
