@@ -25,6 +25,7 @@ FORMATS: dict[str, Format] = {
     ".parquet": "parquet",
     ".pq": "parquet",
 }
+_PACKED = ".gz"
 
 
 @dataclass(frozen=True)
@@ -71,16 +72,22 @@ def _filesystem(url: str) -> tuple[Any, str]:
 
 def find(patterns: Iterable[str | Path]) -> tuple[Source, ...]:
     """The files that paths, folders and patterns name, each once; DataError where one names none."""
-    found = {}
+    found: dict[str, Source] = {}
     for pattern in patterns:
         sources = list(_matching(str(pattern)))
         if not sources:
             raise DataError(f"there is no file {pattern}")
-        found.update({source.url: source for source in sources})
+        for source in sources:
+            found.setdefault(_place_of(source.url), source)
     sources = list(found.values())
     if len({source.format for source in sources}) > 1:
         raise DataError("CSV and Parquet files cannot be mixed in one data set")
     return tuple(sources)
+
+
+def _place_of(url: str) -> str:
+    """The same for all links to a file."""
+    return url if is_remote(url) else str(Path(url).resolve())
 
 
 def _matching(pattern: str) -> Iterator[Source]:
@@ -89,24 +96,33 @@ def _matching(pattern: str) -> Iterator[Source]:
         return
     path = Path(pattern)
     if path.is_dir():
-        files = sorted(p for p in path.iterdir() if p.is_file() and p.suffix.lower() in FORMATS)
+        files = sorted(p for p in path.iterdir() if p.is_file() and _is_table(p.name))
     elif path.is_file():
         files = [path]
     else:
         files = sorted(Path(p) for p in glob.glob(pattern, recursive=True) if Path(p).is_file())  # noqa: PTH207
     for file in files:
-        yield _source(str(file.resolve()), file.stat().st_size)
+        yield _source(str(file.absolute()), file.stat().st_size)
 
 
 def _remote(pattern: str) -> list[Source]:
-    protocol = pattern.partition("://")[0]
+    cache = "".join(pattern.rpartition("::")[:2])  # as in simplecache::s3://bucket/*.csv
     with reached(pattern) as (system, path):
         if system.isdir(path):
-            names = [name for name in system.ls(path, detail=False) if _suffix(name) in FORMATS]
+            names = [name for name in system.ls(path, detail=False) if _is_table(name)]
         else:
             names = [path] if system.isfile(path) else system.glob(path)
-        sizes = {name: system.size(name) for name in sorted(names) if system.isfile(name)}
-    return [_source(f"{protocol}://{name.lstrip('/')}", size) for name, size in sizes.items()]
+        sizes = {
+            cache + system.unstrip_protocol(name): system.size(name)
+            for name in sorted(names)
+            if system.isfile(name)
+        }
+    return [_source(url, size) for url, size in sizes.items()]
+
+
+def _is_table(name: str) -> bool:
+    """Of a file in a folder; a packed one counts, for it is refused."""
+    return _suffix(name.lower().removesuffix(_PACKED)) in FORMATS
 
 
 def _suffix(name: str) -> str:
@@ -114,7 +130,7 @@ def _suffix(name: str) -> str:
 
 
 def _source(url: str, size: int) -> Source:
-    if _suffix(url) == ".gz":
+    if _suffix(url) == _PACKED:
         raise DataError(f"{url} is packed, and cannot be divided: unpack it, or write Parquet")
     return Source(url, size, FORMATS.get(_suffix(url), "csv"))
 

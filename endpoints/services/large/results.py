@@ -21,7 +21,7 @@ from endpoints.services.large.folders import (
     fill,
     put,
 )
-from endpoints.services.large.places import FORMATS, Format, Source, is_remote
+from endpoints.services.large.places import FORMATS, Format, Source, is_remote, reached
 from mlcore.errors import DataError
 
 LABEL = "job.json"
@@ -64,7 +64,8 @@ class Place:
             for file in self._files:
                 if file.exists() and file.samefile(source):
                     raise DataError(f"{file} is one of the files to score; choose another place")
-            if source.is_relative_to(self.folder.resolve()):
+            folder = self.folder.resolve()
+            if any(place.resolve().is_relative_to(folder) for place in (source, source.parent)):
                 raise DataError(
                     f"{self.folder} holds a file to score, {source.name}; choose another place"
                 )
@@ -133,8 +134,10 @@ class RemotePlace:
         return RemoteFolder(self.url)
 
     def refuse_sources(self, sources: Iterable[Source]) -> None:
+        with reached(self.url) as (system, path):
+            folder = system.unstrip_protocol(path).rstrip("/")
         for source in sources:
-            if source.url.startswith(f"{self.url}/"):
+            if source.url.startswith(f"{folder}/"):
                 raise DataError(
                     f"{self.url} holds a file to score, {source.name}; choose another place"
                 )

@@ -195,6 +195,38 @@ def test_it_finds_files_by_folder_and_pattern_once(tmp_path: Path) -> None:
     assert [source.name for source in found] == ["a.csv", "b.csv"]
 
 
+def test_a_link_goes_by_its_own_name(tmp_path: Path) -> None:
+    pl.DataFrame({"x": [1, 2]}).write_parquet(tmp_path / "blob")
+    link = tmp_path / "data.parquet"
+    link.symlink_to(tmp_path / "blob")
+    (source,) = find([link])
+    assert (source.name, source.format) == ("data.parquet", "parquet")
+    assert divide([source]).header == ("x",)
+
+
+def test_links_to_one_file_are_one(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x\n1\n")
+    (tmp_path / "b.csv").symlink_to(tmp_path / "a.csv")
+    assert [source.name for source in find([tmp_path / "b.csv", tmp_path])] == ["b.csv"]
+
+
+def test_a_path_may_be_given_as_an_address(tmp_path: Path) -> None:
+    pl.DataFrame({"x": range(10)}).write_parquet(tmp_path / "a.parquet")
+    for address in (f"file://{tmp_path}/a.parquet", f"file://{tmp_path}", f"file://{tmp_path}/*"):
+        (source,) = find([address])
+        assert source.url == f"file://{tmp_path}/a.parquet"
+        first, last = divide([source], piece_rows=6).pieces
+        assert PieceReader(last).numbers(["x"])["x"].values.tolist() == [6, 7, 8, 9]
+        assert first.name == "a.parquet"
+
+
+def test_a_cache_before_an_address_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x\n1\n")
+    (source,) = find([f"simplecache::file://{tmp_path}/*.csv"])
+    assert source.url == f"simplecache::file://{tmp_path}/a.csv"
+    assert read(source.url, 0, 2) == b"x\n"
+
+
 @pytest.mark.parametrize("pattern", ["nowhere.csv", "*.csv", "."])
 def test_it_refuses_a_pattern_that_names_nothing(tmp_path: Path, pattern: str) -> None:
     with pytest.raises(DataError, match="there is no file"):
@@ -209,6 +241,17 @@ def test_it_refuses_what_cannot_be_divided(tmp_path: Path) -> None:
     pl.DataFrame({"x": [1]}).write_parquet(tmp_path / "b.parquet")
     with pytest.raises(DataError, match="cannot be mixed"):
         find([tmp_path / "a.csv", tmp_path / "b.parquet"])
+
+
+@pytest.mark.parametrize("name", ["b.csv.gz", "B.CSV.GZ"])
+def test_it_refuses_what_cannot_be_divided_in_a_folder(tmp_path: Path, name: str) -> None:
+    (tmp_path / "a.csv").write_text("x\n1\n")
+    (tmp_path / "notes.tar.gz").write_bytes(b"\x1f\x8b")
+    assert [source.name for source in find([tmp_path])] == ["a.csv"]
+    (tmp_path / name).write_bytes(b"\x1f\x8b")
+    for folder in (str(tmp_path), f"file://{tmp_path}"):
+        with pytest.raises(DataError, match=rf"{name} is packed, and cannot be divided"):
+            find([folder])
 
 
 def test_parquet_is_cut_by_rows(tmp_path: Path) -> None:

@@ -79,6 +79,16 @@ def test_a_folder_of_files_to_score_takes_no_results(
     assert not list(tmp_path.glob("part-*"))
 
 
+def test_a_folder_of_links_to_files_to_score_takes_no_results(
+    trees: Path, tmp_path: Path, classifier: Classifier
+) -> None:
+    folder = tmp_path / "links"
+    folder.mkdir()
+    (folder / "a.csv").symlink_to(trees)
+    with pytest.raises(DataError, match=rf"{folder} holds a file to score, a\.csv"):
+        scored(folder / "a.csv", folder, classifier, engine=here(tmp_path / "scratch"))
+
+
 @pytest.mark.parametrize("name", ["scores.csv", "scores.errors.csv", "scores.csv.parts/mine"])
 def test_what_is_there_already_is_left_alone(
     name: str, trees: Path, tmp_path: Path, classifier: Classifier
