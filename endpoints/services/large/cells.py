@@ -18,8 +18,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from endpoints.services.large.local_copies import here
 from endpoints.services.large.pieces import Piece
-from endpoints.services.large.places import opened, read
+from endpoints.services.large.places import read
 from mlcore.arrays import LIMIT, FloatArray
 from mlcore.errors import MOST_LINES, CellError, DataError, shown
 from mlcore.table import MISSING, parse_number
@@ -210,10 +211,11 @@ def _as(frame: pl.DataFrame, names: Sequence[str], dtype: Any) -> pl.DataFrame:
 
 def _parquet_frame(piece: Piece, names: Sequence[str], dtype: Any) -> pl.DataFrame:
     try:
-        scanned = pl.scan_parquet(opened(piece.url), glob=False)
-        rows = scanned.slice(piece.start, piece.stop - piece.start)
-        kinds = rows.collect_schema()
-        return rows.select(_cast(name, kinds[name], dtype) for name in names).collect()
+        with here(piece.url) as path:
+            scanned = pl.scan_parquet(path, glob=False)
+            rows = scanned.slice(piece.start, piece.stop - piece.start)
+            kinds = rows.collect_schema()
+            return rows.select(_cast(name, kinds[name], dtype) for name in names).collect()
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(f"{piece.name} cannot be read: {error}") from error
 

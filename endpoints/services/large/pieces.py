@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from endpoints.services.large.places import Format, Source, opened, read
+from endpoints.services.large.local_copies import here
+from endpoints.services.large.places import Format, Source, read
 from endpoints.services.tables.records import MOST_ROW_BYTES
 from mlcore.delimiters import declared, delimiter_of
 from mlcore.errors import DataError, listed
@@ -347,17 +348,19 @@ def _parquet(source: Source) -> _Facts:
     from endpoints.services.datasets.blocks import is_opaque
 
     try:
-        frame = pl.scan_parquet(opened(source.url), glob=False)
-        kinds = dict(frame.collect_schema())
-        n_rows = int(frame.select(pl.len()).collect().item())
+        with here(source.url) as path:
+            frame = pl.scan_parquet(path, glob=False)
+            kinds = dict(frame.collect_schema())
+            n_rows = int(frame.select(pl.len()).collect().item())
+            sha256 = _sha256(path, source.size)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(f"{source.url} cannot be read as Parquet: {error}") from error
     opaque = frozenset(name for name, kind in kinds.items() if is_opaque(kind))
-    return _Facts(kinds, opaque, n_rows, _sha256(source))
+    return _Facts(kinds, opaque, n_rows, sha256)
 
 
-def _sha256(source: Source) -> bytes:
+def _sha256(path: str, size: int) -> bytes:
     digest = hashlib.sha256()
-    for start, stop in _ranges(source.size, PIECE_BYTES):
-        digest.update(read(source.url, start, stop))
+    for start, stop in _ranges(size, PIECE_BYTES):
+        digest.update(read(path, start, stop))
     return digest.digest()

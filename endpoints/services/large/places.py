@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 from mlcore.errors import DataError
 
@@ -145,12 +145,3 @@ def read(url: str, start: int, stop: int) -> bytes:
     with Path(url).open("rb") as file:
         file.seek(start)
         return file.read(stop - start)
-
-
-def opened(url: str) -> str | IO[bytes]:
-    """What Polars can scan: a path, or an open file behind a URL."""
-    if not is_remote(url):
-        return url
-    with reached(url) as (system, path):
-        file: IO[bytes] = system.open(path, "rb")
-    return file

@@ -19,11 +19,11 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
-from endpoints.services.large import scratch
+from endpoints.services.large import local_copies, scratch
 from endpoints.services.large.engines import EngineSpec, started
 from endpoints.services.large.folders import Folder, draft_of, fill, put
 from endpoints.services.large.pieces import PIECE_BYTES, PIECE_ROWS, Layout, Piece, divide
-from endpoints.services.large.places import find, is_remote, opened, read
+from endpoints.services.large.places import find, is_remote, read
 from endpoints.services.large.results import LABEL, Place, RemotePlace
 from endpoints.services.tables import mapping, scoring
 from endpoints.services.tables.plans import ScoringPlan
@@ -196,9 +196,10 @@ def _plan(piece: Piece, classifier: Classifier, version: int, here: Path) -> Sco
     """The piece as a file of its own."""
     source = here / "source"
     if piece.format == "parquet":
-        scanned = pl.scan_parquet(opened(piece.url), glob=False)
-        rows = scanned.slice(piece.start, piece.stop - piece.start)
-        rows.collect().write_parquet(source)
+        with local_copies.here(piece.url) as path:
+            scanned = pl.scan_parquet(path, glob=False)
+            rows = scanned.slice(piece.start, piece.stop - piece.start)
+            rows.collect().write_parquet(source)
     else:
         with source.open("wb") as file:
             file.write(piece.head)
