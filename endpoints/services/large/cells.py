@@ -10,6 +10,7 @@ import csv
 import io
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -173,8 +174,34 @@ def _bytes_of(piece: Piece) -> bytes:
 
 
 def _records(piece: Piece, data: bytes) -> Iterator[list[str]]:
-    lines = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", newline="")
-    return csv.reader(lines, delimiter=piece.delimiter)
+    return csv.reader(_lines(data), delimiter=piece.delimiter)
+
+
+def _lines(data: bytes) -> Iterator[str]:
+    return io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", newline="")
+
+
+def _is_blank(piece: Piece, record: Sequence[str]) -> bool:
+    return len(record) <= 1 < len(piece.header) and not "".join(record).strip()
+
+
+def lines_before(piece: Piece) -> list[int]:
+    """How many lines of the piece stand before each of its rows, and before what is none."""
+    n_lines = 0
+
+    def counted() -> Iterator[str]:
+        nonlocal n_lines
+        for line in _lines(_bytes_of(piece)):
+            n_lines += line.endswith("\n")
+            yield line
+
+    found, before = [], 0
+    with suppress(csv.Error):
+        for record in csv.reader(counted(), delimiter=piece.delimiter):
+            if not _is_blank(piece, record):
+                found.append(before)
+            before = n_lines
+    return [*found, before]
 
 
 def _by_record(piece: Piece, data: bytes) -> pl.DataFrame:
@@ -184,7 +211,7 @@ def _by_record(piece: Piece, data: bytes) -> pl.DataFrame:
     errors: list[CellError] = []
     try:
         for record in _records(piece, data):
-            if len(record) <= 1 and not "".join(record).strip() and len(header) > 1:
+            if _is_blank(piece, record):
                 continue
             if len(record) != len(header):
                 message = f"{len(record)} cells, but the header has {len(header)}"

@@ -253,6 +253,11 @@ def _line(
     return sum(before) + read(source.url, start, record).count(b"\n") + 1
 
 
+def line_ends(url: str, start: int, stop: int) -> int:
+    steps = range(start, stop, PIECE_BYTES)
+    return sum(read(url, at, min(at + PIECE_BYTES, stop)).count(b"\n") for at in steps)
+
+
 def _head(source: Source) -> Cut:
     data = read(source.url, 0, min(source.size, _HEAD_BYTES))
     _refuse_foreign(source, data)

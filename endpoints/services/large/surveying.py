@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import accumulate
+from itertools import accumulate, islice
 
 import polars as pl
 
-from endpoints.services.large.cells import PieceReader, RaggedPiece
-from endpoints.services.large.pieces import Layout, Map, Piece
+from endpoints.services.large.cells import PieceReader, RaggedPiece, lines_before
+from endpoints.services.large.pieces import Layout, Map, Piece, line_ends
 from mlcore.errors import MOST_LINES, CellError, DataError, did_you_mean
 from mlcore.features import category, classes_of, is_number
 from mlcore.preparation import Question
@@ -145,7 +145,7 @@ def _texts_of(piece: Piece, name: str) -> Counter[str]:
 
 def refuse(layout: Layout, sizes: Sequence[int], errors: Sequence[Sequence[CellError]]) -> None:
     """DataError for bad cells, which know their row in the piece: by file and line, the first 20."""
-    cells = list(_in_files(layout, sizes, errors))[:MOST_LINES]
+    cells = list(islice(_in_files(layout, sizes, errors), MOST_LINES))
     if cells:
         more = f" (and {len(cells) - 1} more)" if len(cells) > 1 else ""
         raise DataError(f"{cells[0].message}{more}", cells)
@@ -154,15 +154,30 @@ def refuse(layout: Layout, sizes: Sequence[int], errors: Sequence[Sequence[CellE
 def _in_files(
     layout: Layout, sizes: Sequence[int], errors: Sequence[Sequence[CellError]]
 ) -> Iterator[CellError]:
-    before = 0
+    before, lines = 0, _Lines()
     for piece, size, found in zip(layout.pieces, sizes, errors, strict=True):
         before = 0 if piece.number == 0 else before
+        starts = lines.of(piece) if found and piece.format == "csv" else []
         for cell in found:
-            row = before + (cell.row or 0) + 1
-            # A row with line breaks in its cells would count as one more.
-            lines = piece.head.count(b"\n")
-            place, number = ("row", row) if piece.format == "parquet" else ("line", row + lines)
+            row = cell.row or 0
+            place, number = "row", before + row + 1
+            if starts:
+                place, number = "line", starts[min(row, len(starts) - 1)]
             column = f", column {cell.column}" if cell.column else ""
             message = f"{piece.name}, {place} {number}{column}: {cell.message}"
             yield replace(cell, row=number, message=message)
         before += size
+
+
+class _Lines:
+    """The lines on which rows begin. Their file is read again, up to one piece after another."""
+
+    def __init__(self) -> None:
+        self._url, self._at, self._before = "", 0, 0
+
+    def of(self, piece: Piece) -> list[int]:
+        if piece.url != self._url:
+            self._url, self._at, self._before = piece.url, 0, 0
+        self._before += line_ends(piece.url, self._at, piece.start)
+        self._at = piece.start
+        return [self._before + lines + 1 for lines in lines_before(piece)]

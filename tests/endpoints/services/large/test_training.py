@@ -271,6 +271,48 @@ def test_a_ragged_row_is_named_by_file_and_line(folder: Path) -> None:
         trained(files, folder, piece_bytes=1000)
 
 
+@pytest.mark.parametrize("piece_bytes", [500, 2**24])
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("tall,100,broad,fir", "column height: expected a number, got 'tall'"),
+        ("20,100,broad,", "column kind: the target is missing"),
+        ("1,2", "2 cells, but the header has 4"),
+        ('1,2,"broad"x\ry,fir', "3 cells, but the header has 4"),
+    ],
+)
+def test_a_bad_row_is_named_by_its_true_line(
+    folder: Path, row: str, message: str, piece_bytes: int
+) -> None:
+    header, *rows = forest(300).write_csv().splitlines()
+    rows[20:20] = ["", " ", ""]
+    rows[40] = '20,100,"sc\nale",oak'
+    rows[60] = "21,100,broad,oak\r"
+    rows[250:250] = [row]
+    text = "\n".join(["", "sep=,", "", header, *rows])
+    (folder / "gaps.csv").write_bytes(text.encode())
+    line = text[: text.index(row)].count("\n") + 1
+    assert line == 256
+    with pytest.raises(DataError, match=rf"gaps\.csv, line {line}[:,] {message}"):
+        trained([folder / "gaps.csv"], folder, piece_bytes=piece_bytes)
+
+
+def test_the_lines_of_many_bad_rows_are_named(folder: Path) -> None:
+    files = write_parts(folder / "many", forest(300), [100])
+    for file, bad in zip(files, ([30, 90], [5, 150]), strict=True):
+        lines = file.read_text().splitlines()
+        for number in bad:
+            lines[number - 1] = "1,2"
+        lines[2] = f"\n{lines[2]}"
+        file.write_text("\n".join(lines))
+    with pytest.raises(DataError) as caught:
+        trained(files, folder, piece_bytes=1000)
+    assert [cell.row for cell in caught.value.cells] == [31, 91, 6, 151]
+    assert [cell.message[:10] for cell in caught.value.cells] == ["part-0.csv"] * 2 + [
+        "part-1.csv"
+    ] * 2
+
+
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
