@@ -20,7 +20,8 @@ from mlcore.preparation import Question
 from mlcore.schema import Column
 
 _MOST_TEXTS = 10_000
-"""Different texts that are counted of a column and piece: far more than levels are allowed."""
+"""Different texts of a column: far more than levels or classes are allowed. Of a piece no more are counted, and
+where there are so many, those of further pieces are not."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,6 @@ class Survey:
 
     columns: tuple[Column, ...]
     classes: tuple[str, ...]
-    class_rows: tuple[int, ...]
     sizes: tuple[int, ...]
 
     @property
@@ -61,24 +61,47 @@ class Survey:
         return sum(self.sizes)
 
 
+@dataclass
+class _Whole:
+    """Of a column, over the pieces so far. In an ``unread`` piece every cell reads as a number, so its
+    texts are not counted."""
+
+    n_present: int = 0
+    n_numbers: int = 0
+    texts: Counter[str] = field(default_factory=Counter)
+    unread: list[Piece] = field(default_factory=list)
+
+    def add(self, piece: Piece, tally: Tally) -> None:
+        self.n_present += tally.n_present
+        self.n_numbers += tally.n_numbers
+        _merge(self.texts, tally.texts)
+        if tally.n_present and not tally.has_texts:
+            self.unread.append(piece)
+
+
 def survey(layout: Layout, question: Question, *, map_: Map = map) -> Survey:
     """Read everything once. DataError as ``mlcore.features`` for what cannot be trained on."""
     names = _feature_names(layout, question)
     pieces = layout.pieces
-    found: list[PieceSurvey] = list(
-        map_(survey_piece, pieces, [names] * len(pieces), [question.target] * len(pieces))
-    )
-    sizes = tuple(part.n_rows for part in found)
-    refuse(layout, sizes, [part.errors for part in found])
-    counts = sum((part.target for part in found), Counter[str]())
+    columns = {name: _Whole() for name in names}
+    counts = Counter[str]()
+    sizes, errors = [], []
+    found = map_(survey_piece, pieces, [names] * len(pieces), [question.target] * len(pieces))
+    for piece, part in zip(pieces, found, strict=True):
+        sizes.append(part.n_rows)
+        errors.append(part.errors)
+        _merge(counts, part.target)
+        for name, tally in part.columns.items():
+            columns[name].add(piece, tally)
+    refuse(layout, sizes, errors)
     classes = classes_of(counts, target=question.target, positive=question.positive)
     for label in classes:
         if counts[label] < 2:
             raise DataError(
                 f'class "{label}" of "{question.target}" has a single row; a split needs 2'
             )
-    columns = tuple(_column(name, layout, found, map_) for name in names)
-    return Survey(columns, classes, tuple(counts[label] for label in classes), sizes)
+    judged = tuple(_column(name, whole, map_) for name, whole in columns.items())
+    return Survey(judged, classes, tuple(sizes))
 
 
 def _feature_names(layout: Layout, question: Question) -> tuple[str, ...]:
@@ -121,22 +144,22 @@ def counted_texts(texts: pl.Series) -> Counter[str]:
     return Counter(dict(counts.iter_rows()))
 
 
-def _column(name: str, layout: Layout, found: Sequence[PieceSurvey], map_: Map) -> Column:
-    tallies = [part.columns[name] for part in found]
-    n_present = sum(tally.n_present for tally in tallies)
-    n_numbers = sum(tally.n_numbers for tally in tallies)
-    if is_number(name, n_present=n_present, n_numbers=n_numbers):
+def _column(name: str, whole: _Whole, map_: Map) -> Column:
+    if is_number(name, n_present=whole.n_present, n_numbers=whole.n_numbers):
         return Column(name, "number")
-    texts = sum((tally.texts for tally in tallies), Counter[str]())
-    # A piece in which every cell reads as a number has not counted them.
-    unread = [
-        piece
-        for piece, tally in zip(layout.pieces, tallies, strict=True)
-        if tally.n_present and not tally.has_texts
-    ]
+    unread = [] if _is_full(whole.texts) else whole.unread
     for counts in map_(_texts_of, unread, [name] * len(unread)):
-        texts += counts
-    return category(name, texts)
+        _merge(whole.texts, counts)
+    return category(name, whole.texts)
+
+
+def _merge(counts: Counter[str], more: Counter[str]) -> None:
+    if not _is_full(counts):
+        counts.update(more)
+
+
+def _is_full(counts: Counter[str]) -> bool:
+    return len(counts) >= _MOST_TEXTS
 
 
 def _texts_of(piece: Piece, name: str) -> Counter[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from endpoints.services.large import training
+from endpoints.services.large import surveying, training
 from mlcore import evaluate, newton
 from mlcore.datasets import read_csv
 from mlcore.encoding import Encoder
@@ -269,6 +270,26 @@ def test_a_ragged_row_is_named_by_file_and_line(folder: Path) -> None:
     files[1].write_text("\n".join(lines))
     with pytest.raises(DataError, match=r"part-1\.csv, line 152: 2 cells, but the header has 4"):
         trained(files, folder, piece_bytes=1000)
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        (SPEC, r'column "code" has (\d+) different texts'),
+        (TrainingSpec(target="code"), r'target "code" has (\d+) different values'),
+    ],
+)
+def test_texts_are_not_counted_without_end(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, spec: TrainingSpec, message: str
+) -> None:
+    """Some pieces have words alone, some digits alone: both are counted, until there are too many."""
+    codes = [f"{'c' if k // 300 % 2 else ''}{k}" for k in range(3000)]
+    (whole,) = write_parts(folder / "words", forest().with_columns(code=pl.Series(codes)), [])
+    monkeypatch.setattr(surveying, "_MOST_TEXTS", 200)
+    with pytest.raises(DataError, match=message) as caught:
+        trained([whole], folder, spec=spec)
+    n_counted = int(re.search(message, str(caught.value))[1])
+    assert 200 <= n_counted < 400
 
 
 @pytest.mark.parametrize("piece_bytes", [500, 2**24])
