@@ -46,7 +46,7 @@ class PieceReader:
 
     def __init__(self, piece: Piece) -> None:
         self.piece = piece
-        self._data = _bytes_of(piece) if piece.format == "csv" else b""
+        self._data = _ended(_bytes_of(piece)) if piece.format == "csv" else b""
         self._careful: pl.DataFrame | None = None
 
     def numbers(self, names: Sequence[str]) -> dict[str, Numbers]:
@@ -171,6 +171,11 @@ def _bytes_of(piece: Piece) -> bytes:
     if b"\0" in data:
         raise DataError(f"{piece.name} has a NUL byte at byte {piece.start + data.index(0)}")
     return data
+
+
+def _ended(data: bytes) -> bytes:
+    """With a line end: without one Polars passes over a last cell that is empty."""
+    return data if data.endswith(b"\n") else data + b"\n"
 
 
 def _records(piece: Piece, data: bytes) -> Iterator[list[str]]:

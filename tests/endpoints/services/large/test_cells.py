@@ -93,6 +93,8 @@ def test_a_ragged_row_is_refused(place: Path, rows: bytes) -> None:
         b"b,2,\na,1,5,\nc,4,5\n",
         b"b,2,3\na,1,5,2\nc,4\n\n",
         b'b,2,3\n"a",1,5,2\n',
+        b"b,2,3\na,1,5,",
+        b'b,2,3\n"a",1,5,',
         b'b,2,3\n"a,1",5,7,2\n"c\nd",1,2\n',
     ],
 )
