@@ -8,6 +8,7 @@ of it, the version is registered.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 from django.db.models import QuerySet
@@ -48,15 +49,23 @@ def consider(version: AlgorithmVersion, *, now: datetime) -> StatusChange | None
     return None
 
 
-def promote_winner(version: AlgorithmVersion, *, rival: int, reason: str, now: datetime) -> None:
-    """Promote what has won a test whose plan asks for that. Rival: the number of its control.
+def promote_winner(
+    version: AlgorithmVersion,
+    *,
+    rival: int,
+    reason: str,
+    now: datetime,
+    require: Callable[[], None],
+) -> None:
+    """Promote what has won a test whose plan asks for that. Rival: the number of its control; require raises
+    at the moment of the promotion if the test has ended by then.
 
     Raises GateFailed if any gate fails, under either gate policy, or a second person is required.
     """
     _require_alone(version.endpoint)
     _require_passed(Case(version, AUTOMATON, now))
     decision = Decision(actor=AUTOMATON, now=now, reason=reason, expected_production=rival)
-    lifecycle.promote(version=version, decision=decision)
+    lifecycle.promote(version=version, decision=decision, require=require)
 
 
 def keep_why_not(version: AlgorithmVersion, reason: str, now: datetime) -> None:

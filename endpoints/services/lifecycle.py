@@ -102,8 +102,18 @@ def archive(*, version: AlgorithmVersion, decision: Decision) -> StatusChange:
     return _move(version, "archive", decision)
 
 
-def promote(*, version: AlgorithmVersion, decision: Decision) -> StatusChange:
-    """Make a staged version answer; the one before it is archived and stays loadable.
+def _no_more() -> None:
+    """Ask for nothing else."""
+
+
+def promote(
+    *,
+    version: AlgorithmVersion,
+    decision: Decision,
+    require: Callable[[], None] = _no_more,
+) -> StatusChange:
+    """Make a staged version answer; the one before it is archived and stays loadable. Require raises, in
+    the same transaction, where what the decision rests on is no longer so.
 
     Raises GateFailed where the endpoint's policy is to block, a gate failed and nobody overrode it.
     """
@@ -116,7 +126,7 @@ def promote(*, version: AlgorithmVersion, decision: Decision) -> StatusChange:
             seen = replace(decision, expected_production=current.number if current else 0)
         evidence = gates.evaluate(version, actor=decision.actor, now=decision.now)
         overridden = gate_policy.overruled(version.endpoint, seen, evidence)
-        return _take_over(version, "promote", seen, evidence, overridden)
+        return _take_over(version, "promote", seen, evidence, overridden, require)
 
     return once_of(version, "promote", decision, change)
 
@@ -227,10 +237,12 @@ def _take_over(
     decision: Decision,
     evidence: list[Gate],
     overridden: list[str],
+    require: Callable[[], None] = _no_more,
 ) -> StatusChange:
     """Archive the present production version and put this one in its place, or change nothing."""
     with unless_overtaken(version.endpoint):
         current = version.endpoint.versions.in_production().first()
+        require()
         _expect(current, decision)
         _expect_card(version)
         _end_test(version, verb, decision)

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from django.db import transaction
 
 from endpoints.errors import Conflict, GateFailed, InvalidRequest, InvalidTransition
-from endpoints.models import ABTest
+from endpoints.models import ABTest, Status
 from endpoints.models.abtest import Conclusion, TestState
 from endpoints.services import auto_promotion, lifecycle
 from endpoints.services.abtests import analysis, checking, ending, standing, verdicts
@@ -68,14 +68,17 @@ def auto(test: ABTest, now: datetime) -> None:
     """
     if not (test.auto_promote and test.is_running):
         return
-    report = analysis.analyse(test, now=now)
+    running = standing.reread(test)
+    if not running.is_running:
+        return
+    report = analysis.analyse(running, now=now)
     if report.banner in _OPEN:
         return
     try:
         if report.banner == "b_better":
-            _promote(test, report, now)
+            _promote(running, report, now)
         else:
-            _stop(test, report, now)
+            _stop(running, report, now)
     except (Conflict, InvalidTransition) as error:
         logger.info("“%s” was ended by somebody else: %s", test, error.message)
 
@@ -109,11 +112,22 @@ def _promote(test: ABTest, report: ABReport, now: datetime) -> None:
     winner, rival = report.test.challenger, report.control.version or 0
     try:
         reason = f"{_PLANNED} {verdicts.in_words(report)}"
-        auto_promotion.promote_winner(winner, rival=rival, reason=reason, now=now)
+        auto_promotion.promote_winner(
+            winner, rival=rival, reason=reason, now=now, require=lambda: _require_under_way(test)
+        )
     except GateFailed as error:
         with transaction.atomic():
             _stop(test, report, now, after=f" {winner.label} is not promoted: {error.message}")
             auto_promotion.keep_why_not(winner, error.message, now)
+
+
+def _require_under_way(test: ABTest) -> None:
+    """Raise Conflict unless this very test is running and its challenger takes part."""
+    running = standing.reread(test)
+    standing.require_running(running)
+    winner = running.challenger
+    if winner.status != Status.AB_TESTING:
+        raise Conflict(f"{winner.label} is in {winner.status_word} and takes part in no test.")
 
 
 def _stop(test: ABTest, report: ABReport, now: datetime, after: str = "") -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -9,12 +10,15 @@ import pytest
 
 from endpoints.errors import Conflict
 from endpoints.models import ABTest, Endpoint, Event, Status, StatusChange
-from endpoints.services import auto_promotion, lifecycle
-from endpoints.services.abtests import stopping
+from endpoints.services import auto_promotion, gates, lifecycle
+from endpoints.services.abtests import stopping, ticking
+from endpoints.services.abtests.stopping import Stop
 from tests.endpoints.services.abtests.planned import (
+    ALEX,
     ALIKE,
     B_BETTER,
     B_WORSE,
+    REASON,
     a_test,
     asked,
     challenger,
@@ -155,6 +159,81 @@ def test_a_test_that_somebody_has_stopped_meanwhile_stays_as_it_is(raisin: Endpo
     stopping.auto(stale, LATER)
     assert ABTest.objects.get().stopped_by_name == "ben"
     assert statuses(raisin)[2] == Status.PRODUCTION
+
+
+def stopped_by_a_person() -> ABTest:
+    """A goes on answering, whatever the numbers say."""
+    how = Stop(conclusion="inconclusive", reason=REASON)
+    return stopping.stop(ABTest.objects.get(state="running"), how, actor=ALEX, now=NOON)
+
+
+def before_the_promotion(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """Let somebody act while the gates are evaluated for the promotion itself."""
+    evaluate, seen = gates.evaluate, []
+
+    def evaluated(*args: Any, **facts: Any) -> list[gates.Gate]:
+        found = evaluate(*args, **facts)
+        seen.append(1)
+        if len(seen) == 2:
+            act()
+        return found
+
+    monkeypatch.setattr(gates, "evaluate", evaluated)
+
+
+def test_what_a_person_stopped_since_it_was_loaded_promotes_nothing(raisin: Endpoint) -> None:
+    labelled(a_test(raisin, kind="split", auto_promote=True), **B_BETTER)
+    [loaded] = ticking.due()
+    stopped_by_a_person()
+    ticking.tick(loaded, LATER)
+    assert ABTest.objects.get().stopped_by_name == "alex"
+    assert statuses(raisin) == {1: "production", 2: "staging"}
+
+
+def test_what_a_person_stops_at_the_last_moment_promotes_nothing(
+    raisin: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labelled(a_test(raisin, kind="split", auto_promote=True), **B_BETTER)
+    [loaded] = ticking.due()
+    before_the_promotion(monkeypatch, stopped_by_a_person)
+    ticking.tick(loaded, LATER)
+    assert ABTest.objects.get().stopped_by_name == "alex"
+    assert statuses(raisin) == {1: "production", 2: "staging"}
+
+
+def test_the_next_test_of_the_same_challenger_goes_on(
+    raisin: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labelled(a_test(raisin, kind="split", auto_promote=True), **B_BETTER)
+    [loaded] = ticking.due()
+
+    def begin_another() -> None:
+        stopped_by_a_person()
+        a_test(raisin, now=NOON + timedelta(hours=1))
+
+    before_the_promotion(monkeypatch, begin_another)
+    ticking.tick(loaded, LATER)
+    assert ABTest.objects.get(pk=loaded.pk).stopped_by_name == "alex"
+    assert ABTest.objects.exclude(pk=loaded.pk).get().is_running
+    assert statuses(raisin) == {1: "production", 2: "ab_testing"}
+
+
+def test_a_challenger_that_is_in_no_test_is_not_promoted(raisin: Endpoint) -> None:
+    """A restored database may hold one."""
+    labelled(a_test(raisin, kind="split", auto_promote=True), **B_BETTER)
+    raisin.versions.filter(number=2).update(status=Status.STAGING)
+    stopping.auto(ABTest.objects.get(), LATER)
+    assert statuses(raisin) == {1: "production", 2: "staging"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_a_person_and_the_clock_one_decides(raisin: Endpoint) -> None:
+    labelled(a_test(raisin, kind="split", auto_promote=True), **B_BETTER)
+    [loaded] = ticking.due()
+    at_once(lambda: ticking.tick(loaded, LATER), stopped_by_a_person)
+    by_name = {"alex": {1: "production", 2: "staging"}}
+    by_name["auto-promotion"] = {1: "archived", 2: "production"}
+    assert statuses(raisin) == by_name[ABTest.objects.get().stopped_by_name]
 
 
 @pytest.mark.django_db(transaction=True)
