@@ -246,17 +246,23 @@ class ShareForm(forms.Form):
         return round(100 * self.cleaned_data["challenger_share"])
 
 
-class StartForm(forms.Form):
-    """`submission` names the form: sent twice, it starts once."""
+class OnceForm(forms.Form):
+    """`submission` names the form: sent twice, it changes something once."""
 
     submission = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
 
+
+class StartForm(OnceForm):
+    """`seen` is the digest of the plan that the page shows."""
+
+    seen = forms.CharField(max_length=64, widget=forms.HiddenInput)
+
     @classmethod
-    def fresh(cls) -> StartForm:
-        return cls(initial={"submission": uuid4().hex})
+    def fresh(cls, seen: str) -> StartForm:
+        return cls(initial={"submission": uuid4().hex, "seen": seen})
 
 
-class StopForm(StartForm):
+class StopForm(OnceForm):
     """How a test ends. What serves afterwards is a choice of its own: who wins need not be cheaper."""
 
     conclusion = forms.ChoiceField(

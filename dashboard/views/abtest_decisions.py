@@ -19,7 +19,7 @@ from endpoints.errors import Conflict, GateFailed, InvalidRequest, InvalidTransi
 from endpoints.models import ABTest
 from endpoints.models.abtest import TestState
 from endpoints.services.abtests import analysis, drafting, starting, stopping
-from endpoints.services.abtests.plans import newest_phase
+from endpoints.services.abtests.plans import digest_of, newest_phase
 from endpoints.services.access import Need
 from endpoints.services.gates import Case, Gate, smoke_test
 from endpoints.services.gates.question import same_question
@@ -38,11 +38,13 @@ def start_test(request: HttpRequest, test_id: int) -> HttpResponse:
     if request.method != "POST":
         return _show_start(request, test)
     form = StartForm(request.POST)
-    named = form.cleaned_data["submission"] if form.is_valid() else ""
+    form.is_valid()
+    answers = {"submission": "", "seen": ""} | form.cleaned_data
     try:
-        starting.start(test, actor=caller, now=timezone.now(), submission=named)
+        starting.start(test, actor=caller, now=timezone.now(), **answers)
     except REFUSALS as error:
-        return _show_start(request, test, problem=error.message, status=error.status)
+        found = drafting.find(test_id, caller=caller, need=Need.PROMOTE)
+        return _show_start(request, found, problem=error.message, status=error.status)
     at = f"{timezone.localtime(test.started_at):%H:%M:%S}"
     messages.success(request, f"The test is running since {at}.")
     return redirect("dashboard:test", test.pk)
@@ -53,11 +55,13 @@ def _show_start(
 ) -> HttpResponse:
     live = test.endpoint.versions.in_production().first()
     context = shown(test)
+    phase = context["told"].report.phase
+    seen = digest_of(test, phase.challenger_share, live)
     context |= {
         "consequence": abtest_plan.consequence(test, live, context["share"]),
         "gates": _gates(request, test),
         "size": size_of(test),
-        "form": StartForm.fresh(),
+        "form": StartForm.fresh(seen),
         "problem": problem,
         "obstacle": abtest_plan.obstacle(test, live),
     }

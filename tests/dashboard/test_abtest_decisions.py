@@ -77,6 +77,32 @@ def test_it_works(draft: ABTest, alex: User, browse: Browse) -> None:
     assert draft.control.number == 1
 
 
+@pytest.mark.parametrize(
+    "settings", [{"auto_promote": True}, {"challenger_share": 9_000}, {"title": "v2 wins"}]
+)
+def test_a_plan_that_was_changed_since_it_was_shown_is_shown_again(
+    draft: ABTest, alex: User, browse: Browse, settings: dict[str, Any]
+) -> None:
+    client, address = browse(alex), f"/tests/{draft.pk}/start/"
+    seen = read(client.get(address)).fields
+    drafting.configure(draft, settings, actor=cast.SYSTEM, now=timezone.now())
+    refused = client.post(address, seen)
+    assert refused.status_code == 409
+    assert "was changed meanwhile, or another version is in production" in text_of(refused)
+    assert_clean(refused)
+    assert ABTest.objects.get().state == "draft"
+    again = client.post(address, read(refused).fields, follow=True)
+    assert "The test is running since" in text_of(again)
+
+
+def test_a_form_that_does_not_say_what_was_seen_starts_nothing(
+    draft: ABTest, alex: User, browse: Browse
+) -> None:
+    refused = browse(alex).post(f"/tests/{draft.pk}/start/", {"submission": "form-1"})
+    assert refused.status_code == 409
+    assert ABTest.objects.get().state == "draft"
+
+
 def test_it_says_why_a_test_cannot_start(draft: ABTest, alex: User, browse: Browse) -> None:
     client, version = browse(alex), draft.challenger
     type(version).objects.filter(pk=version.pk).update(status="testing")
@@ -248,7 +274,8 @@ def test_controls_are_shown_to_whom_they_are_for(
     links = read(client.get(f"/tests/{draft.pk}/")).links
     assert (f"/tests/{draft.pk}/edit/" in links) == bool(drafts)
     assert (f"/tests/{draft.pk}/start/" in links) == bool(decides)
-    done = client.post(f"/tests/{draft.pk}/start/")
+    address = f"/tests/{draft.pk}/start/"
+    done = client.post(address, read(client.get(address)).fields if decides else {})
     assert done.status_code == (302 if decides else 403)
     links = read(client.get(f"/tests/{draft.pk}/")).links
     assert (f"/tests/{draft.pk}/stop/" in links) == bool(decides)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import cast
 
 from endpoints.models import ABPhase, ABTest, AlgorithmVersion, Endpoint
@@ -74,6 +76,16 @@ def title_of(endpoint: Endpoint, challenger: AlgorithmVersion) -> str:
     """Return what a test is called if nobody gives it a title."""
     live = endpoint.versions.in_production().first()
     return f"{challenger.label} against {live.label if live else 'production'}"
+
+
+def digest_of(test: ABTest, challenger_share: int, control: AlgorithmVersion | None) -> str:
+    """Return what names this plan against this control, so that an approver can say what he has seen."""
+    facts = {name: getattr(test, name) for name in SETTINGS} | {
+        "challenger": test.challenger_id,
+        "challenger_share": challenger_share,
+        "control": control.number if control is not None else None,
+    }
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
 def newest_phase(test: ABTest) -> ABPhase | None:

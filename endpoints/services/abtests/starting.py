@@ -12,7 +12,7 @@ from endpoints.models.abcount import ArmName
 from endpoints.models.abtest import TestKind, TestState
 from endpoints.services import access, gate_policy, gates, lifecycle
 from endpoints.services.abtests import checking, events, standing
-from endpoints.services.abtests.plans import SETTINGS
+from endpoints.services.abtests.plans import EVEN, SETTINGS, digest_of, newest_phase
 from endpoints.services.access import Caller, Need
 from endpoints.services.changing import unless_overtaken
 from endpoints.services.gates import Case, Gate
@@ -20,8 +20,11 @@ from endpoints.services.gates.question import same_question
 from endpoints.services.transitions import MIN_REASON, Decision
 
 
-def start(test: ABTest, *, actor: Caller, now: datetime, submission: str = "") -> ABTest:
-    """Compare the challenger with the version in production on live traffic from now on.
+def start(
+    test: ABTest, *, actor: Caller, now: datetime, submission: str = "", seen: str | None = None
+) -> ABTest:
+    """Compare the challenger with the version in production on live traffic from now on. Seen: the digest
+    of the plan that the actor was shown; None asks for no such check.
 
     1. the challenger is in staging, its artefact loads, and callers would not notice the difference
     2. no other test is running at the endpoint
@@ -32,6 +35,7 @@ def start(test: ABTest, *, actor: Caller, now: datetime, submission: str = "") -
     """
     draft = standing.reread(test)
     control = draft.endpoint.versions.in_production().first()
+    plan = _digest(draft, control)
     decision = Decision(
         actor=actor,
         now=now,
@@ -42,8 +46,8 @@ def start(test: ABTest, *, actor: Caller, now: datetime, submission: str = "") -
     lifecycle.start_test(
         version=draft.challenger,
         decision=decision,
-        judge=lambda: _judged(draft, control, decision),
-        begin=lambda: _begin(draft, control, decision),
+        judge=lambda: _judged(draft, control, decision, is_seen=seen in (None, plan)),
+        begin=lambda: _begin(draft, control, decision, plan),
     )
     test.refresh_from_db()
     if test.state == TestState.DRAFT:
@@ -102,9 +106,18 @@ _UNSHARED = MappingProxyType(
 )
 
 
-def _judged(draft: ABTest, control: AlgorithmVersion | None, decision: Decision) -> list[Gate]:
+def _digest(test: ABTest, control: AlgorithmVersion | None) -> str:
+    phase = newest_phase(test)
+    return digest_of(test, phase.challenger_share if phase is not None else EVEN, control)
+
+
+def _judged(
+    draft: ABTest, control: AlgorithmVersion | None, decision: Decision, *, is_seen: bool
+) -> list[Gate]:
     """Return the evidence that the challenger can stand in for the control; raises where it cannot."""
     _require_free(draft, control)
+    if not is_seen:
+        raise _changed(draft)
     smoke = gates.smoke_test(draft.challenger)
     if smoke.verdict != "pass":
         raise gate_policy.refusal([smoke])
@@ -133,12 +146,20 @@ def _require_free(draft: ABTest, control: AlgorithmVersion | None) -> None:
         raise Conflict(f"{standing.since(other)}. Stop it first.")
 
 
-def _begin(draft: ABTest, control: AlgorithmVersion | None, decision: Decision) -> None:
+def _changed(draft: ABTest) -> Conflict:
+    return Conflict(
+        f"The plan of “{draft.title}” was changed meanwhile, or another version is in production. Review again."
+    )
+
+
+def _begin(
+    draft: ABTest, control: AlgorithmVersion | None, decision: Decision, judged: str
+) -> None:
     """Write the test's own rows, unless it is another plan by now than the one that was judged."""
     test = standing.locked(draft)
     _require_free(test, control)
-    if any(getattr(test, name) != getattr(draft, name) for name in SETTINGS):
-        raise Conflict(f"The plan of “{draft.title}” was changed meanwhile. Review again.")
+    if _digest(test, control) != judged:
+        raise _changed(draft)
     actor, now = decision.actor, decision.now
     ABTest.objects.filter(pk=test.pk).update(
         state=TestState.RUNNING, control=control, started_at=now, started_by_name=actor.name

@@ -32,6 +32,7 @@ from endpoints.models import (
 )
 from endpoints.services import gates, lifecycle
 from endpoints.services.abtests import drafting, starting, stopping
+from endpoints.services.abtests.plans import digest_of
 from endpoints.services.abtests.stopping import Stop
 from endpoints.services.access import Caller
 from endpoints.services.gates import Gate
@@ -190,13 +191,14 @@ def test_a_plan_that_is_unsound_by_now_does_not_start(raisin: Endpoint) -> None:
     assert ABTest.objects.get().state == "draft"
 
 
-@pytest.mark.parametrize("setting", ["challenger", "auto_promote", "margin"])
+@pytest.mark.parametrize("setting", ["challenger", "auto_promote", "margin", "challenger_share"])
 def test_a_plan_that_was_changed_while_it_was_judged_is_not_started(
     raisin: Endpoint, setting: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     third = cast.registered_version(raisin, status=Status.STAGING)
     draft, smoke_test = a_draft(raisin), gates.smoke_test
-    value = {"challenger": third, "auto_promote": True, "margin": 0.01}[setting]
+    values = {"challenger": third, "auto_promote": True, "margin": 0.01, "challenger_share": 9_000}
+    value = values[setting]
 
     def slowly(version: Any) -> Gate:
         drafting.configure(ABTest.objects.get(), {setting: value}, actor=ALEX, now=NOON)
@@ -206,6 +208,28 @@ def test_a_plan_that_was_changed_while_it_was_judged_is_not_started(
     with pytest.raises(Conflict, match="“v1 or v2” was changed meanwhile"):
         started(draft)
     assert ABTest.objects.get().state == "draft"
+
+
+@pytest.mark.parametrize("setting", ["challenger", "auto_promote", "challenger_share"])
+def test_nobody_starts_another_plan_than_he_saw(raisin: Endpoint, setting: str) -> None:
+    third = cast.registered_version(raisin, status=Status.STAGING)
+    draft = a_draft(raisin)
+    seen = digest_of(draft, 5_000, raisin.versions.in_production().get())
+    value = {"challenger": third, "auto_promote": True, "challenger_share": 9_000}[setting]
+    drafting.configure(ABTest.objects.get(), {setting: value}, actor=ALEX, now=NOON)
+    with pytest.raises(Conflict, match=r"“v1 or v2” was changed meanwhile.* Review again\."):
+        started(draft, seen=seen)
+    assert ABTest.objects.get().state == "draft"
+
+
+def test_nobody_starts_a_test_against_another_version_than_he_saw(raisin: Endpoint) -> None:
+    third = cast.registered_version(raisin, status=Status.STAGING)
+    draft = a_draft(raisin)
+    seen = digest_of(draft, 5_000, raisin.versions.in_production().get())
+    lifecycle.promote(version=third, decision=decision(by="ben"))
+    with pytest.raises(Conflict, match=r"or another version is in production\. Review again\."):
+        started(draft, seen=seen)
+    assert started(draft, seen=digest_of(draft, 5_000, third)).control == third
 
 
 def test_another_version_came_into_production_while_it_was_judged(
