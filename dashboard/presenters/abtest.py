@@ -133,7 +133,9 @@ def _cards(report: ABReport) -> Iterable[Card]:
     for arm in (report.control, report.challenger):
         title = f"{unit.title} of {'A' if arm.name == 'control' else 'B'}, v{arm.version}"
         note = (
-            f"{_ends(arm.low, arm.high, unit)} (95{formats.NBSP}%)" if arm.low is not None else ""
+            f"{_ends(arm.low, arm.high, unit)} ({planned.level(report.test)})"
+            if arm.low is not None
+            else ""
         )
         yield Card(title, unit.value(arm.value), note)
     if found is None or found.difference is None:

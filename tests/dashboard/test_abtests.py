@@ -231,6 +231,16 @@ def test_a_look_that_is_kept_is_drawn_once(raisin: Endpoint, eve: User, browse: 
     assert [row.x for row in drawn.rows][-2:] == [460, 500]
 
 
+@pytest.mark.parametrize(("alpha", "level"), [(0.05, "95 %"), (0.2, "80 %")])
+def test_the_interval_of_an_arm_says_how_certain_it_is(
+    raisin: Endpoint, eve: User, browse: Browse, alpha: float, level: str
+) -> None:
+    test = tested.split_test(raisin, alpha=alpha)
+    response = browse(eve).get(page_of(test))
+    arms = [card.note for card in response.context["told"].cards[:2]]
+    assert [note.replace("\u00a0", " ").rpartition(" (")[2] for note in arms] == 2 * [f"{level})"]
+
+
 def test_a_phase_before_keeps_its_numbers(raisin: Endpoint, eve: User, browse: Browse) -> None:
     test = tested.split_test(raisin)
     tested.looks(test)
