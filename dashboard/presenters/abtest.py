@@ -21,6 +21,7 @@ from endpoints.models.abcount import ArmName
 from endpoints.models.abtest import Looks, TestKind, TestMetric, TestState
 from endpoints.services.abtests import summary
 from endpoints.services.abtests.analysis import ABReport, ArmFigures
+from endpoints.services.abtests.phase_figures import PhaseFigures
 from mlcore.sample_ratio import MISMATCH
 
 
@@ -266,33 +267,34 @@ def _present(report: ABReport, seen: int) -> list[tuple[int, float, float, float
 
 @dataclass(frozen=True)
 class PastPhase:
-    """A phase that is over, as it ended."""
+    """A phase that is over, with all labels that have come for it."""
 
     phase: ABPhase
     share: float
     labels: int
-    last: str
+    result: str
 
 
-def past_phases(report: ABReport, looks: Iterable[ABLook]) -> list[PastPhase]:
-    """Those before the present one, the newest first; their counts are not mixed with its.
-
-    The looks are at all phases, later ones last.
-    """
+def past_phases(report: ABReport) -> list[PastPhase]:
+    """Those before the present one, the newest first; their counts are not mixed with its."""
     unit = Unit(report.test.metric)
-    last = {look.phase_id: look for look in looks}
     return [
         PastPhase(
             phase=figures.phase,
             share=figures.phase.challenger_share / 10_000,
             labels=min(figures.labels),
-            last=_told_of(last.get(figures.phase.pk), unit),
+            result=_result(figures, unit),
         )
         for figures in reversed(report.phases[:-1])
     ]
 
 
-def _told_of(look: ABLook | None, unit: Unit) -> str:
-    if look is None:
+def _result(figures: PhaseFigures, unit: Unit) -> str:
+    if figures.difference is None:
         return "too few labels"
-    return f"{unit.difference(look.difference)}, {unit.span((look.low, look.high))}"
+    difference, low, high = unit.difference(figures.difference), figures.low, figures.high
+    if low is None or high is None:
+        return difference
+    if low > high:
+        return f"{difference}; its looks contradict one another"
+    return f"{difference}, {unit.span((low, high))}"

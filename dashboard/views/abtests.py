@@ -102,12 +102,12 @@ def shown(test: ABTest) -> dict[str, Any]:
     The looks of a bandit are at all of its phases.
     """
     report = analysis.analyse(test, timezone.now())
-    looks = list(ABLook.objects.filter(phase__test=test).order_by("phase__number", "labels", "id"))
-    is_bandit, present = test.kind == TestKind.BANDIT, report.phase and report.phase.pk
-    course = [look for look in looks if is_bandit or look.phase_id == present]
+    is_bandit = test.kind == TestKind.BANDIT
+    of = {"phase__test": test} if is_bandit else {"phase": report.phase}
+    course = list(ABLook.objects.filter(**of).order_by("phase__number", "labels", "id"))
     context = _told(report, course)
     return context | {
-        "phases": [] if is_bandit else presenter.past_phases(report, looks),
+        "phases": [] if is_bandit else presenter.past_phases(report),
         "plan": abtest_plan.plan(test, context["share"]),
     }
 

@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from dashboard import formats
+from dashboard.presenters.abtest_plan import Unit
 from endpoints.models import ABArm, ABTest, ABTraffic, AlgorithmVersion, Endpoint
 from endpoints.services.abtests import analysis, starting, stopping, summary
 from endpoints.services.abtests.stopping import Stop
@@ -244,6 +245,7 @@ def test_the_interval_of_an_arm_says_how_certain_it_is(
 def test_a_phase_before_keeps_its_numbers(raisin: Endpoint, eve: User, browse: Browse) -> None:
     test = tested.split_test(raisin)
     tested.looks(test)
+    test.phases.update(low=0.001, high=0.04, p_value=0.03)
     starting.change_share(
         test, 2_000, reason="less traffic to B", actor=cast.SYSTEM, now=timezone.now()
     )
@@ -253,9 +255,51 @@ def test_a_phase_before_keeps_its_numbers(raisin: Endpoint, eve: User, browse: B
     present = test.phases.get(number=2)
     queries = [parse_qs(arm.query) for arm in response.context["told"].arms]
     assert [query["since"] for query in queries] == 2 * [[present.started_at.isoformat()]]
-    assert "1 50.0 % 5 d ago just now 1,000 +3.00 pp, +2.06 pp to +3.94 pp" in said
+    assert "1 50.0 % 5 d ago just now 1,000 +3.10 pp, +0.10 pp to +4.00 pp" in said
     assert "hidden until" in said.lower()
     assert_clean(response)
+
+
+@pytest.mark.parametrize("looks", ["any_time", "at_horizon"])
+def test_a_page_tells_of_a_phase_before_what_rest_tells(
+    looks: str, raisin: Endpoint, eve: User, browse: Browse
+) -> None:
+    test = tested.split_test(raisin, looks=looks)
+    tested.looks(test)
+    test.phases.update(low=0.001, high=0.04, p_value=0.03)
+    trial.new_phase(test)
+    response = browse(eve).get(page_of(test))
+    told = summary.as_dict(response.context["told"].report)["phases"][0]
+    [shown] = response.context["phases"]
+    unit = Unit(test.metric)
+    assert shown.result == (
+        f"{unit.difference(told['difference'])}, {unit.span((told['low'], told['high']))}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("counts", "kept", "said"),
+    [
+        ({"right": (40, 10), "labels": (50, 44)}, {}, "too few labels"),
+        (
+            {},
+            {"low": 0.3, "high": 0.1, "p_value": 0.01},
+            "+3.10 pp; its looks contradict one another",
+        ),
+    ],
+)
+def test_a_phase_before_says_why_it_has_no_interval(
+    counts: dict[str, Any],
+    kept: dict[str, float],
+    said: str,
+    raisin: Endpoint,
+    eve: User,
+    browse: Browse,
+) -> None:
+    test = tested.split_test(raisin, **counts)
+    test.phases.update(**kept)
+    trial.new_phase(test)
+    assert said in text_of(browse(eve).get(page_of(test)))
 
 
 def test_a_stopped_test_shows_the_kept_summary_beside_a_recount(
