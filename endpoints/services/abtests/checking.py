@@ -6,6 +6,7 @@ import math
 import re
 import unicodedata
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 
 from endpoints.errors import InvalidRequest, NoModel
@@ -23,6 +24,7 @@ TEN_YEARS = 3_650
 """In days."""
 A_YEAR = 8_760
 """In hours."""
+HOURS_A_DAY = 24
 OPEN_TO_TESTS = (Status.TESTING, Status.STAGING, Status.AB_TESTING)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _BLANK = "\u115f\u1160\u2800\u3164\uffa0"
@@ -188,7 +190,18 @@ def _most_days(test: ABTest) -> str:
 
 
 def _maturation(test: ABTest) -> str:
-    return _at_most(test.maturation_hours, A_YEAR, "hours")
+    return _at_most(test.maturation_hours, A_YEAR, "hours") or _outlived(test.maturation_hours)
+
+
+def _outlived(hours: int) -> str:
+    """What is deleted before it counts leaves a test without labels for ever."""
+    days = settings.RAISIN_LOG_DAYS
+    if not days or hours < HOURS_A_DAY * days:
+        return ""
+    return (
+        f"The log keeps requests for {days:,} days (RAISIN_LOG_DAYS), so that none would count after "
+        f"{hours:,} hours: give less than {HOURS_A_DAY * days:,}."
+    )
 
 
 def _latency(test: ABTest) -> str:

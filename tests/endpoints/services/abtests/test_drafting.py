@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 from django.contrib.auth.models import User
 
 from endpoints.errors import Conflict, InvalidRequest, InvalidTransition, NotAllowed, NotFound
@@ -145,6 +146,23 @@ def test_it_names_all_of_them_at_once(raisin: Endpoint) -> None:
     with pytest.raises(InvalidRequest) as caught:
         configured(a_draft(raisin), title="", alpha=7.0)
     assert columns(caught.value) == ["title", "alpha"]
+
+
+@pytest.mark.parametrize("hours", [720, 1_000])
+def test_the_log_keeps_requests_until_they_count(
+    raisin: Endpoint, settings: LazySettings, hours: int
+) -> None:
+    draft = a_draft(raisin)
+    settings.RAISIN_LOG_DAYS = 30
+    said = rf"for 30 days \(RAISIN_LOG_DAYS\), .* {hours:,} hours: give less than 720\."
+    with pytest.raises(InvalidRequest, match=said) as caught:
+        configured(draft, maturation_hours=hours)
+    assert columns(caught.value) == ["maturation_hours"]
+    assert configured(draft, maturation_hours=719)
+
+
+def test_a_log_that_is_kept_for_good_outlives_any_hours(raisin: Endpoint) -> None:
+    assert a_draft(raisin, maturation_hours=1_000).maturation_hours == 1_000
 
 
 def test_a_title_need_not_be_latin(raisin: Endpoint) -> None:

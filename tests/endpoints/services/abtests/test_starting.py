@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 from django.contrib.auth.models import User
 from django.db import connection
 
@@ -187,6 +188,18 @@ def test_a_plan_that_is_unsound_by_now_does_not_start(raisin: Endpoint) -> None:
     draft = a_draft(raisin)
     ABTest.objects.update(cost_fn=1e300)
     with pytest.raises(InvalidRequest, match="cost_fn: Give a number from 0 to"):
+        starting.start(draft, actor=ALEX, now=NOON)
+    assert ABTest.objects.get().state == "draft"
+
+
+def test_a_plan_whose_requests_would_be_deleted_before_they_count_does_not_start(
+    raisin: Endpoint, settings: LazySettings
+) -> None:
+    draft = a_draft(raisin, maturation_hours=1_000)
+    settings.RAISIN_LOG_DAYS = 30
+    with pytest.raises(
+        InvalidRequest, match="maturation_hours: The log keeps requests for 30 days"
+    ):
         starting.start(draft, actor=ALEX, now=NOON)
     assert ABTest.objects.get().state == "draft"
 
