@@ -42,15 +42,25 @@ def forget(phase: ABPhase) -> None:
     """Drop what all looks so far said, and their course: a label that they counted was wrong.
 
     The next look stands alone, which it may: an always-valid interval holds at every look by itself.
+    Looks that contradict one another stay: else whoever corrects any label would lift that doubt.
     """
+    if _is_contradicted(phase):
+        return
     phase.low = phase.high = phase.p_value = None
     phase.course.all().delete()
 
 
 def forget_all(test: ABTest, newest: ABPhase) -> None:
     """Do so for a bandit, whose looks are at all of its phases together."""
+    if _is_contradicted(newest):
+        return
     forget(newest)
     ABLook.objects.filter(phase__test=test).delete()
+
+
+def _is_contradicted(phase: ABPhase) -> bool:
+    """Tell whether no difference fits all looks."""
+    return phase.low is not None and phase.high is not None and phase.low > phase.high
 
 
 def settle(test: ABTest, counts: PhaseCounts, now: datetime) -> None:

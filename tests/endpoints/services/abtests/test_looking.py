@@ -134,6 +134,23 @@ def test_what_wrong_labels_said_is_dropped_when_they_are_corrected(test: ABTest)
     assert (kept.at, kept.difference) == (LATER, 190 / 200 - 150 / 200)
 
 
+def test_a_correction_does_not_lift_the_doubt_that_looks_contradict_one_another(
+    test: ABTest,
+) -> None:
+    """Else whoever may label lifts it: a row is labelled wrongly, then rightly."""
+    answer_and_label(test, A, {"tp": 150, "fp": 50})
+    ids = log(test, [Asked((Said(1),), arm=B) for _ in range(200)])
+    label([(pk, 0, 1) for pk in ids])
+    low, high, _ = seen(test)
+    ABPhase.objects.filter(test=test).update(low=high, high=low)
+    for truth in (0, 1):
+        label([(ids[0], 0, truth)], now=LATER)
+        assert (seen(test)[0] or 0) > (seen(test)[1] or 1)
+        report = analysis.analyse(test, LATER)
+        assert (report.banner, report.doubts) == ("do_not_trust", ("drifted",))
+    assert ABLook.objects.get().at == cast.THEN
+
+
 def test_a_correction_leaves_the_looks_of_other_phases(test: ABTest) -> None:
     for _ in range(2):
         answer_and_label(test, A, {"tp": 40, "fp": 20})
@@ -265,6 +282,15 @@ def test_a_bandit_is_looked_at_as_a_whole(raisin: Endpoint) -> None:
     assert newest.course.latest("id").labels == 110
     assert (report.labels, report.control.labels, report.challenger.labels) == (110, 110, 190)
     assert report.statistics.difference == pytest.approx(0.1)
+
+
+def test_no_correction_lifts_that_doubt_about_a_bandit(raisin: Endpoint) -> None:
+    test = a_bandit(raisin)
+    [request] = log(test, [Asked((Said(0),), arm=A)], phase=test.phases.get(number=1))
+    label([(request, 0, 0)])
+    ABPhase.objects.filter(test=test, number=2).update(low=0.3, high=0.2, p_value=0.001)
+    label([(request, 0, 1)])
+    assert analysis.analyse(test, LATER).doubts == ("drifted",)
 
 
 def test_a_corrected_label_of_any_phase_drops_all_looks_of_a_bandit(raisin: Endpoint) -> None:
