@@ -201,7 +201,8 @@ def _deciding_words(test: ABTest) -> str:
     if test.looks == Looks.AT_HORIZON:
         return (
             f"Decided once, at {test.horizon:,} {labels_of(test)}, by the interval of that moment; "
-            "until then it is shown and decides nothing."
+            "until then it is shown and decides nothing. If a label is corrected afterwards, by an "
+            "always-valid interval."
         )
     return (
         f"Decided by an always-valid {level(test)} confidence sequence (normal mixture), the common "

@@ -20,7 +20,8 @@ class ABPhase(models.Model):
     those of a bandit: there the newest keeps what all phases together say.
 
     `low`, `high` and `p_value` are the common part of all looks since a label was corrected, None before the
-    first look that counts; of a test of one look they are what this one found. Of a shadow test the
+    first look that counts; of a test of one look they are what this one found, and once a label was corrected
+    after it an interval that holds at every look. Of a shadow test the
     cells count labelled rows by true class and by who was right; with three or more classes all are among
     the negatives. The unit sums are of B's worth less A's.
     """

@@ -108,9 +108,13 @@ class Book:
         for phase_id in sorted(self._touched):
             phase = self._phases[phase_id]
             before = min(self._labels_before[phase_id])
-            if phase_id in self._corrected:
-                looking.forget(phase)
-            looking.note(self.test, self._counts(phase_id), now, labels_before=before)
+            looking.note(
+                self.test,
+                self._counts(phase_id),
+                now,
+                labels_before=before,
+                corrected=phase_id in self._corrected,
+            )
             phase.save(update_fields=OF_A_PHASE if self._is_shadow else looking.LOOKED)
 
     def _look_at_all(self, now: datetime) -> None:

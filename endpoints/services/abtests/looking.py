@@ -27,10 +27,23 @@ def lock(tests: QuerySet[ABTest]) -> list[ABTest]:
     return list(tests.order_by("pk").select_for_update(no_key=True))
 
 
-def note(test: ABTest, counts: PhaseCounts, now: datetime, *, labels_before: int) -> None:
+def note(
+    test: ABTest,
+    counts: PhaseCounts,
+    now: datetime,
+    *,
+    labels_before: int,
+    corrected: bool = False,
+) -> None:
     """Look at these counters: change the phase's interval, which the caller stores, and keep the look
-    if it is the first, or where the labels have passed another mark since there were so many."""
-    is_first = counts.phase.low is None and not counts.phase.course.exists()
+    if it is the first, or where the labels have passed another mark since there were so many. Corrected:
+    some of them counted with another label before."""
+    phase = counts.phase
+    if corrected and not _is_settled(test, phase):
+        forget(phase)
+    elif corrected:
+        _retake(test, counts)
+    is_first = (phase.low is None or corrected) and not phase.course.exists()
     settle(test, counts, now)
     found = intersect(test, counts)
     if found is not None and (is_first or _mark(labels_before) != _mark(counts.labels)):
@@ -58,6 +71,20 @@ def forget_all(test: ABTest, newest: ABPhase) -> None:
     ABLook.objects.filter(phase__test=test).delete()
 
 
+def _is_settled(test: ABTest, phase: ABPhase) -> bool:
+    return test.looks == Looks.AT_HORIZON and phase.low is not None
+
+
+def _retake(test: ABTest, counts: PhaseCounts) -> None:
+    """Replace the one look of a plan that has no other by an interval that holds at every look: any number of
+    corrections together are one more go. Where there is none, what was found stands."""
+    phase = counts.phase
+    report = statistics(test, counts, ended=True)
+    if report is not None and report.this_look is not None:
+        phase.low, phase.high, phase.p_value = report.this_look
+        phase.course.all().delete()
+
+
 def _is_contradicted(phase: ABPhase) -> bool:
     """Tell whether no difference fits all looks."""
     return phase.low is not None and phase.high is not None and phase.low > phase.high
@@ -69,7 +96,7 @@ def settle(test: ABTest, counts: PhaseCounts, now: datetime) -> None:
     Deciding by the same interval again with each label that comes later would be peeking.
     """
     phase = counts.phase
-    if test.looks != Looks.AT_HORIZON or phase.low is not None:
+    if test.looks != Looks.AT_HORIZON or _is_settled(test, phase):
         return
     if not (is_ready(test, counts) and is_over(test, counts, _seen_at(test, now))):
         return

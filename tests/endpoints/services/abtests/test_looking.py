@@ -205,13 +205,52 @@ class TestOneLookAtTheEnd:
         fixed = analyse_split(a, b, Plan(horizon=1_000, minimum_labels=50)).fixed
         assert seen(test)[:2] == fixed
 
-    def test_a_correction_takes_it_anew(self, raisin: Endpoint) -> None:
+    def test_a_correction_before_the_end_is_none(self, raisin: Endpoint) -> None:
+        test = one_look(raisin, horizon=60)
+        answer_and_label(test, A, {"tp": 40, "fp": 20})
+        ids = log(test, [Asked((Said(1),), arm=B) for _ in range(60)])
+        label([(pk, 0, 0) for pk in ids[:59]])
+        label([(pk, 0, 1) for pk in ids[:59]])
+        assert seen(test) == (None, None, None)
+        label([(ids[59], 0, 1)])
+        a, b = (ArmCounters(60, 60, 60, right) for right in (40, 60))
+        assert seen(test)[:2] == analyse_split(a, b, Plan(horizon=60, minimum_labels=50)).fixed
+
+    def test_a_correction_takes_it_anew_by_what_holds_at_every_look(self, raisin: Endpoint) -> None:
+        """A fixed interval would be another go with each correction."""
         test = one_look(raisin, horizon=60)
         answer_and_label(test, A, {"tp": 40, "fp": 20})
         ids = log(test, [Asked((Said(1),), arm=B) for _ in range(60)])
         label([(pk, 0, 1) for pk in ids])
-        label([(pk, 0, 0) for pk in ids])
-        assert analysis.analyse(test, LATER).banner == "a_better"
+        for wrong in (60, 3, 0):
+            label([(pk, 0, int(n >= wrong)) for n, pk in enumerate(ids)], now=LATER)
+            arms = (ArmCounters(60, 60, 60, right) for right in (40, 60 - wrong))
+            plan = Plan(horizon=60, minimum_labels=50)
+            assert seen(test) == analyse_split(*arms, plan).this_look
+            assert analysis.analyse(test, LATER).banner == (
+                "a_better" if wrong == 60 else "b_better"
+            )
+            assert ABLook.objects.get().at == LATER
+
+    def test_a_row_that_is_labelled_wrongly_and_rightly_is_no_further_go(
+        self, raisin: Endpoint
+    ) -> None:
+        test = one_look(raisin, horizon=200)
+        answer_and_label(test, A, {"tp": 150, "fp": 50})
+        answer_and_label(test, B, {"tp": 150, "fp": 50})
+        assert analysis.analyse(test, LATER).banner == "inconclusive"
+        answer_and_label(test, B, {"tp": 100, "fp": 10})
+        [extra] = log(test, [Asked((Said(1),), arm=B)])
+        for truth in (1, 0, 1):
+            label([(extra, 0, truth)])
+        a, b = ArmCounters(200, 200, 200, 150), ArmCounters(311, 311, 311, 251)
+        plan = Plan(horizon=200, minimum_labels=50)
+        peeked, held = analyse_split(a, b, plan).fixed, analyse_split(a, b, plan).this_look
+        assert peeked is not None
+        assert held is not None
+        assert seen(test) == held
+        assert held.low < peeked.low
+        assert held.low < 0
 
     def test_too_few_units_are_not_the_end(self, raisin: Endpoint) -> None:
         test = one_look(raisin, horizon=60)
