@@ -41,8 +41,9 @@ class Arm:
         return self.figures.units if self.query else None
 
     @property
-    def refused(self) -> int:
-        return self.figures.errors if self.query else 0
+    def has_unanswered(self) -> bool:
+        figures = self.figures
+        return bool(self.query) and (figures.errors > 0 or figures.units > figures.requests)
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,8 @@ class Told:
         return any(arm.figures.rows != arm.figures.requests for arm in self.arms)
 
     @property
-    def has_refused(self) -> bool:
-        return any(arm.refused for arm in self.arms)
+    def has_unanswered(self) -> bool:
+        return any(arm.has_unanswered for arm in self.arms)
 
 
 def told(report: ABReport, course: Sequence[ABLook] = ()) -> Told:

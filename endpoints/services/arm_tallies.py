@@ -21,7 +21,7 @@ class Tried(NamedTuple):
 
     `unit` is the name that the caller gave it, "" for a request that is a unit of its own, None where
     another arm counts it. `latency_us` is None where the arm had no answer; `agreed` are the rows on
-    which both arms say the same.
+    which both arms say the same. `refused`: the rows fit no schema, which is no failure of the arm.
     """
 
     arm_id: int
@@ -29,11 +29,13 @@ class Tried(NamedTuple):
     rows: int
     latency_us: int | None
     agreed: int = 0
+    refused: bool = False
 
 
 @dataclass
 class ArmTally:
-    """`requests` were answered; `errors` were not, and are no part of them."""
+    """`requests` were answered; `errors` were not, and are no part of them. Units are counted before anybody
+    knows whether they are answered, so that those of refused requests are among them."""
 
     requests: int = 0
     rows: int = 0
@@ -47,6 +49,8 @@ class ArmTally:
 
     def add(self, tried: Tried) -> None:
         self.units += tried.unit == ""
+        if tried.refused:
+            return
         if tried.latency_us is None:
             self.errors += 1
             return

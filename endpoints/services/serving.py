@@ -131,14 +131,17 @@ def predict(question: Question, *, clock: Callable[[], datetime]) -> Answer:
 
 
 def _answer(found: Served, question: Question, request_id: UUID, part: Part | None) -> Answer:
-    """Score the rows. What an arm of a split test cannot score is counted; in a shadow test the challenger
-    would never be asked, so that there would be nothing to compare with."""
+    """Score the rows. What an arm of a split test cannot score is counted, rows that do not fit as no error
+    of the arm; in a shadow test the challenger would never be asked, so that there would be nothing to
+    compare with."""
     asked = part.arm if part is not None else found.choose(question.version, question.status)
     try:
         scored = scoring.score(asked.classifier, question.rows)
     except Exception as error:
+        is_refused = isinstance(error, SchemaError)
         if part is not None and not part.test.is_shadow:
-            request_log.log().count_failure(Tried(part.arm.pk, question.unit, 0, None))
+            tried = Tried(part.arm.pk, question.unit, 0, None, refused=is_refused)
+            request_log.log().count_failure(tried)
         if isinstance(error, SchemaError):
             raise error_detail.reduced(error, found.endpoint) from error
         raise

@@ -438,13 +438,14 @@ def test_rows_stand_beside_requests_where_they_differ(
     assert '<td class="num" data-label="Rows">1,200</td>' in shown
 
 
-def test_units_of_refused_requests_are_explained(
-    raisin: Endpoint, eve: User, browse: Browse
+@pytest.mark.parametrize("counts", [{"errors": 3}, {"requests": 1_190}])
+def test_units_of_requests_without_an_answer_are_explained(
+    raisin: Endpoint, eve: User, browse: Browse, counts: dict[str, int]
 ) -> None:
     test = tested.split_test(raisin)
-    client, told = browse(eve), "Units count refused requests too."
+    client, told = browse(eve), "Units count requests without an answer too."
     assert told not in text_of(client.get(page_of(test)))
-    ABTraffic.objects.filter(arm=trial.arms(test)["challenger"]).update(errors=3)
+    ABTraffic.objects.filter(arm=trial.arms(test)["challenger"]).update(**counts)
     assert told in text_of(client.get(page_of(test)))
 
 
@@ -454,7 +455,7 @@ def test_a_shadow_has_no_units_of_its_own(raisin: Endpoint, eve: User, browse: B
     response = browse(eve).get(page_of(test))
     cells = response.content.decode().split('data-label="Units">')[1:]
     assert [cell.split("</td>")[0] for cell in cells] == ["1,200", formats.MISSING]
-    assert "Units count refused requests too." not in text_of(response)
+    assert "Units count requests without an answer too." not in text_of(response)
 
 
 def test_one_label_is_one(raisin: Endpoint, eve: User, browse: Browse) -> None:

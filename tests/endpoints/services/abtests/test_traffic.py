@@ -87,11 +87,13 @@ def test_who_takes_no_part_is_not_counted(raisin: Endpoint, split: ABTest) -> No
     assert not ABTraffic.objects.exists()
 
 
-def test_a_refusal_is_an_error_of_the_units_arm(raisin: Endpoint, split: ABTest) -> None:
-    with pytest.raises(InvalidRows):
-        cast.prediction(raisin, rows=[{}], unit=B_UNIT)
+def test_a_refusal_is_no_error_of_the_units_arm(raisin: Endpoint, split: ABTest) -> None:
+    """The arm is drawn before the rows are read, so that the unit counts for the sample ratio."""
+    for _ in range(2):
+        with pytest.raises(InvalidRows):
+            cast.prediction(raisin, rows=[{}], unit=B_UNIT)
     found = traffic(split)
-    refused = {"requests": 0, "rows": 0, "units": 1, "errors": 1, "agreed": 0, "timed": 0}
+    refused = {"requests": 0, "rows": 0, "units": 1, "errors": 0, "agreed": 0, "timed": 0}
     assert found["challenger"] == refused
     assert set(found["control"].values()) == {0}
 
@@ -134,6 +136,13 @@ def test_what_was_not_written_is_counted_with_the_next(
     cast.prediction(raisin, unit=B_UNIT)
     found = traffic(split)["challenger"]
     assert (found["requests"], found["errors"], found["units"]) == (1, 1, 1)
+
+
+def test_refusals_count_as_units_alone() -> None:
+    tried = [Tried(7, unit, 0, None, refused=True) for unit in ("", "", "u")]
+    changes = ArmTallies().with_these(tried)
+    assert changes.tallies[7] == ArmTally(units=2)
+    assert changes.units == [(7, "u")]
 
 
 def test_a_writer_goes_on_from_what_it_stored() -> None:
