@@ -18,7 +18,7 @@ from dashboard.views.shell import caller_of, page
 from endpoints.errors import Conflict, GateFailed, InvalidRequest, InvalidTransition
 from endpoints.models import ABTest
 from endpoints.models.abtest import TestState
-from endpoints.services.abtests import analysis, drafting, starting, stopping
+from endpoints.services.abtests import analysis, drafting, starting, stopping, verdicts
 from endpoints.services.abtests.plans import digest_of, newest_phase
 from endpoints.services.access import Need
 from endpoints.services.gates import Case, Gate, smoke_test
@@ -138,7 +138,7 @@ def _suggested(test: ABTest) -> StopForm:
     """The form with what the report says; whoever stops the test may conclude otherwise."""
     report = analysis.analyse(test, timezone.now())
     serves = PROMOTE if report.banner == "b_better" else KEEP
-    conclusion = stopping.conclusion_of(report)
+    conclusion = verdicts.conclusion_of(report)
     known = {"conclusion": conclusion, "serves": serves, "submission": uuid4().hex}
     return StopForm(test=test, initial=known)
 

@@ -60,7 +60,7 @@ def finish(test: ABTest, *, actor: Caller, now: datetime) -> ABTest:
     standing.require_running(running)
     report = analysis.analyse(running, now)
     reason = f"Ended by its own report: {verdicts.in_words(report)}"
-    how = Stop(conclusion=stopping.conclusion_of(report), reason=reason)
+    how = Stop(conclusion=verdicts.conclusion_of(report), reason=reason)
     if report.banner != "b_better":
         return stopping.stop(running, how, actor=actor, now=now)
     try:

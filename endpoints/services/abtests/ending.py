@@ -10,12 +10,13 @@ from typing import Any
 
 from endpoints.models import ABTest, AlgorithmVersion
 from endpoints.models.abtest import Conclusion, TestState
-from endpoints.services.abtests import analysis, events, standing, summary
+from endpoints.services.abtests import analysis, events, standing, summary, verdicts
 from endpoints.services.access import Caller
 from endpoints.services.transitions import Decision
 from mlcore.errors import DataError
 
 logger = logging.getLogger(__name__)
+UNCOMPUTABLE = (DataError, ArithmeticError, ValueError)
 
 
 def end(test: ABTest, conclusion: str, *, reason: str, actor: Caller, now: datetime) -> ABTest:
@@ -48,16 +49,27 @@ def end(test: ABTest, conclusion: str, *, reason: str, actor: Caller, now: datet
 
 
 def close_running(version: AlgorithmVersion, verb: str, decision: Decision) -> ABTest | None:
-    """End the test that loses its control by this, if one is running, and return it: B has won if B is
-    promoted, else the test did not finish."""
-    test = standing.running_at(version.endpoint)
-    if test is None:
+    """End the test that loses its control by this, if one is running, and return it: if B is promoted with
+    what its report says, which need not be that B wins; else the test did not finish."""
+    found = standing.running_at(version.endpoint)
+    if found is None:
         return None
-    conclusion, reason = Conclusion.B_WINS, decision.reason.strip()
-    if version.pk != test.challenger_id:
-        conclusion = Conclusion.DID_NOT_FINISH
+    test = standing.locked(found)
+    conclusion, reason = Conclusion.DID_NOT_FINISH, decision.reason.strip()
+    if version.pk == test.challenger_id:
+        conclusion = _conclusion(test, decision.now)
+    if conclusion != Conclusion.B_WINS:
         reason = f"{version.label} {_DONE[verb]}: {reason}"
     return end(test, conclusion, reason=reason, actor=decision.actor, now=decision.now)
+
+
+def _conclusion(test: ABTest, now: datetime) -> Conclusion:
+    """Return what the test says; one that cannot be computed did not finish."""
+    try:
+        return verdicts.conclusion_of(analysis.analyse(test, now=now))
+    except UNCOMPUTABLE:
+        logger.exception("A/B test %s ends without a conclusion of its own.", test.pk)
+        return Conclusion.DID_NOT_FINISH
 
 
 def _summary(test: ABTest, now: datetime) -> dict[str, Any] | None:
@@ -66,7 +78,7 @@ def _summary(test: ABTest, now: datetime) -> dict[str, Any] | None:
     try:
         kept = summary.as_dict(analysis.analyse(test, now=now))
         json.dumps(kept, allow_nan=False)
-    except (DataError, ArithmeticError, ValueError):
+    except UNCOMPUTABLE:
         logger.exception("A/B test %s ends without a summary, which cannot be computed.", test.pk)
         return None
     return kept

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from datetime import datetime
-from types import MappingProxyType
 
 from django.db import transaction
 
@@ -56,11 +55,6 @@ def stop(test: ABTest, stop: Stop, *, actor: Caller, now: datetime) -> ABTest:
     return test
 
 
-def conclusion_of(report: ABReport) -> Conclusion:
-    """Return what a report says, as the conclusion of whoever stops the test by it."""
-    return _CONCLUSIONS.get(report.banner, Conclusion.DID_NOT_FINISH)
-
-
 def auto(test: ABTest, now: datetime) -> None:
     """End a test that is decided, if its plan asks for that; promote B if B is better and no gate fails.
 
@@ -84,14 +78,6 @@ def auto(test: ABTest, now: datetime) -> None:
 
 
 _OPEN = ("not_started", "keep_running")
-_CONCLUSIONS = MappingProxyType(
-    {
-        "b_better": Conclusion.B_WINS,
-        "a_better": Conclusion.A_WINS,
-        "no_difference": Conclusion.NO_DIFFERENCE,
-        "inconclusive": Conclusion.INCONCLUSIVE,
-    }
-)
 
 
 def _end(test: ABTest, stop: Stop, decision: Decision) -> None:
@@ -132,7 +118,7 @@ def _require_under_way(test: ABTest) -> None:
 
 def _stop(test: ABTest, report: ABReport, now: datetime, after: str = "") -> None:
     reason = f"{_PLANNED} {verdicts.in_words(report)}{after}"
-    how = Stop(conclusion=conclusion_of(report), reason=reason)
+    how = Stop(conclusion=verdicts.conclusion_of(report), reason=reason)
     stop(test, how, actor=auto_promotion.AUTOMATON, now=now)
 
 

@@ -1,11 +1,11 @@
-"""What a report of a test says, in one sentence for the record; pages have words of their own."""
+"""What a report of a test says, in one sentence and one conclusion for the record; pages have words of their own."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from endpoints.models.abtest import Looks
+from endpoints.models.abtest import Conclusion, Looks
 from endpoints.services.abtests.analysis import ABReport
 from mlcore.abtest import ABTestReport
 from mlcore.proportions import Ends
@@ -25,6 +25,11 @@ RAILS = MappingProxyType(
 def in_words(report: ABReport) -> str:
     """Say the verdict with its numbers, which are left out until there are labels enough."""
     return f"{_VERDICTS[report.banner](report)}{_numbers(report)}."
+
+
+def conclusion_of(report: ABReport) -> Conclusion:
+    """Return what a report says, as the conclusion of whoever ends the test by it."""
+    return _CONCLUSIONS.get(report.banner, Conclusion.DID_NOT_FINISH)
 
 
 def _versions(report: ABReport) -> tuple[str, str]:
@@ -92,6 +97,14 @@ def _and(phrases: list[str]) -> str:
     return " and ".join(phrases)
 
 
+_CONCLUSIONS = MappingProxyType(
+    {
+        "b_better": Conclusion.B_WINS,
+        "a_better": Conclusion.A_WINS,
+        "no_difference": Conclusion.NO_DIFFERENCE,
+        "inconclusive": Conclusion.INCONCLUSIVE,
+    }
+)
 _VERDICTS: Mapping[str, Callable[[ABReport], str]] = MappingProxyType(
     {
         "b_better": _better,

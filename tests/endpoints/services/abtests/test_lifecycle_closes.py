@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,8 +20,10 @@ from endpoints.models import (
     WebhookDelivery,
 )
 from endpoints.services import lifecycle
+from endpoints.services.abtests import ending
 from tests import cast
 from tests.endpoints.services.abtests.planned import (
+    ALIKE,
     B_BETTER,
     B_WORSE,
     a_draft,
@@ -58,6 +62,50 @@ def test_promoting_the_challenger_ends_it_as_won(raisin: Endpoint) -> None:
     assert (test.stopped_by_name, test.stopped_at) == ("ben", NOON)
     assert test.summary["banner"] == "b_better"
     assert ABPhase.objects.get().ended_at == NOON
+
+
+@pytest.mark.parametrize(
+    ("counts", "units", "plan", "conclusion"),
+    [
+        (None, None, {}, "did_not_finish"),
+        ({"a": (10, 39), "b": (49, 0)}, None, {}, "did_not_finish"),
+        (B_WORSE, None, {}, "a_wins"),
+        (ALIKE, None, {"horizon": 500}, "inconclusive"),
+        (B_BETTER, {"a": 900, "b": 600}, {}, "did_not_finish"),
+    ],
+)
+def test_promoting_a_challenger_that_has_not_won_does_not_make_it_win(
+    raisin: Endpoint,
+    counts: dict[str, tuple[int, int]] | None,
+    units: dict[str, int] | None,
+    plan: dict[str, int],
+    conclusion: str,
+) -> None:
+    test = a_test(raisin, kind="split", **plan)
+    if counts is not None:
+        labelled(test, **counts)
+    if units is not None:
+        asked(test, **units)
+    overruling = replace(decision(by="ben"), override=True)
+    lifecycle.promote(version=challenger(raisin), decision=overruling)
+    assert statuses(raisin) == {1: "archived", 2: "production"}
+    test.refresh_from_db()
+    assert (test.state, test.conclusion) == ("stopped", conclusion)
+    assert test.reason == f"v2 was promoted: {REASON}"
+
+
+def test_a_report_that_cannot_be_computed_keeps_nobody_from_a_promotion(
+    raisin: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test = a_test(raisin)
+
+    def fail(*_: object, **__: object) -> None:
+        raise OverflowError("out of range")
+
+    monkeypatch.setattr(ending, "analysis", SimpleNamespace(analyse=fail))
+    lifecycle.promote(version=challenger(raisin), decision=decision())
+    test.refresh_from_db()
+    assert (test.conclusion, test.summary) == ("did_not_finish", None)
 
 
 def test_that_promotion_is_one_change_of_the_challenger(raisin: Endpoint) -> None:

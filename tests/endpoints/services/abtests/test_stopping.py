@@ -15,7 +15,7 @@ from django.db import transaction
 from endpoints.errors import Conflict, GateFailed, InvalidRequest, InvalidTransition, NotAllowed
 from endpoints.models import ABPhase, ABTest, Endpoint, Event, Status, StatusChange, WebhookDelivery
 from endpoints.services import lifecycle
-from endpoints.services.abtests import analysis, starting, stopping, summary
+from endpoints.services.abtests import analysis, starting, stopping, summary, verdicts
 from endpoints.services.abtests.stopping import Stop
 from endpoints.services.access import Caller
 from mlcore.errors import DataError
@@ -276,7 +276,7 @@ def test_a_stop_and_a_promotion_at_once_leave_a_sound_state(raisin: Endpoint) ->
     assert [outcome.partition(":")[0] for outcome in outcomes] == ["conflict", "done"]
     test = ABTest.objects.get()
     was_promoted = challenger(raisin).status == Status.PRODUCTION
-    assert test.conclusion == ("b_wins" if was_promoted else "inconclusive")
+    assert test.conclusion == ("did_not_finish" if was_promoted else "inconclusive")
     assert not raisin.versions.filter(status=Status.AB_TESTING).exists()
     assert Event.objects.filter(verb="stop_abtest").count() == 1
 
@@ -295,20 +295,20 @@ def test_a_report_leads_to_a_conclusion(
 ) -> None:
     test = a_test(raisin, kind="split", margin=0.07, minimum_effect=0.1)
     labelled(test, **counts)
-    assert stopping.conclusion_of(analysis.analyse(test, now=LATER)) == conclusion
+    assert verdicts.conclusion_of(analysis.analyse(test, now=LATER)) == conclusion
 
 
 def test_a_test_that_ended_undecided_is_inconclusive(raisin: Endpoint) -> None:
     test = a_test(raisin, kind="split", horizon=500)
     labelled(test, **ALIKE)
-    assert stopping.conclusion_of(analysis.analyse(test, now=LATER)) == "inconclusive"
+    assert verdicts.conclusion_of(analysis.analyse(test, now=LATER)) == "inconclusive"
 
 
 def test_a_test_that_is_not_to_be_trusted_did_not_finish(raisin: Endpoint) -> None:
     test = a_test(raisin, kind="split")
     labelled(test, **B_BETTER)
     asked(test, a=900, b=600)
-    assert stopping.conclusion_of(analysis.analyse(test, now=LATER)) == "did_not_finish"
+    assert verdicts.conclusion_of(analysis.analyse(test, now=LATER)) == "did_not_finish"
 
 
 def test_old_versions_of_an_endpoint_in_a_test_are_counted_by_their_own(raisin: Endpoint) -> None:
