@@ -57,7 +57,7 @@ class UploadForm(FileForm):
 class StartForm(forms.Form):
     """Columns for the features that the file does not name, and what becomes of the rows.
 
-    Fields of features are numbered: a feature may have any name.
+    Fields of features are numbered: a feature may have any name. Once rows are scored, none `is_open`.
     """
 
     label_column = forms.ChoiceField(
@@ -74,9 +74,11 @@ class StartForm(forms.Form):
         columns: Sequence[str],
         missing: Sequence[Mapping[str, Any]],
         labels: Sequence[str],
+        is_open: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
+        self.is_open = is_open
         self.columns, self.labels = list(columns), list(labels)
         self.missing = [str(feature["name"]) for feature in missing]
         fields: Any = self.fields
@@ -86,6 +88,8 @@ class StartForm(forms.Form):
         ]
         for place, feature in enumerate(missing):
             fields[f"feature_{place}"] = column_field(feature, self.columns)
+        for field in fields.values():
+            field.disabled = not is_open
 
     @property
     def features(self) -> list[forms.BoundField]:

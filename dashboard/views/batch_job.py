@@ -96,6 +96,9 @@ def _start(request: HttpRequest, job: BatchJob) -> HttpResponse:
 
 
 def start_form(job: BatchJob, *data: Any) -> StartForm:
+    """Ask for the choices; where rows are scored already, show theirs."""
+    if job.cursor:
+        return _settled_form(job, *data)
     report = job.check_report
     columns = list(job.reading.get("columns", ()))
     labels = list(report.get("extra", ()))
@@ -107,6 +110,24 @@ def start_form(job: BatchJob, *data: Any) -> StartForm:
     }
     missing = report.get("missing", ())
     return StartForm(*data, columns=columns, missing=missing, labels=labels, initial=initial)
+
+
+def _settled_form(job: BatchJob, *data: Any) -> StartForm:
+    missing = job.check_report.get("missing", ())
+    chosen = {f"feature_{place}": job.mapping[one["name"]] for place, one in enumerate(missing)}
+    return StartForm(
+        *data,
+        columns=list(job.reading["columns"]),
+        missing=missing,
+        labels=[job.label_column] if job.label_column else [],
+        is_open=False,
+        initial={
+            "label_column": job.label_column,
+            "log_rows": job.log_rows,
+            "store_labels": job.store_labels,
+            **chosen,
+        },
+    )
 
 
 def _rerun_form(job: BatchJob) -> RerunForm:

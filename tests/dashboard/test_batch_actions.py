@@ -16,6 +16,7 @@ from dashboard.submissions import ASKED_BEFORE
 from endpoints.models import BatchJob, Endpoint
 from endpoints.services import working
 from endpoints.services.batches import checking, folders, scoring, starting
+from tests.dashboard import batch_jobs
 from tests.dashboard.batch_jobs import a_job
 from tests.dashboard.conftest import Browse
 from tests.dashboard.pages import assert_clean, read, text_of
@@ -126,6 +127,28 @@ def test_what_the_start_refuses_is_said_on_the_page(
     assert page.status_code == 503
     assert "It was not started" in text_of(page)
     assert BatchJob.objects.get().state == "ready"
+
+
+@pytest.mark.parametrize("label", ["", "Class", "id"])
+def test_a_file_of_which_rows_are_scored_goes_on_with_their_choices(
+    raisin: Endpoint, ana: User, client: Client, label: str
+) -> None:
+    facts = {"cursor": {"row": 6_240}, "rows_done": 6_240, "label_column": label}
+    mapping = {name: name for name in ROW} | {"Area": "length", "MajorAxisLength": "area_px"}
+    report = batch_jobs.needing_report().to_dict()
+    columns = {"format": "csv", "columns": [*batch_jobs.COLUMNS[3:], "id", "area_px", "length"]}
+    job = a_job(
+        raisin, ana, check_report=report, mapping=mapping, reading=columns, log_rows=False, **facts
+    )
+    page = client.get(page_of(job))
+    assert_clean(page)
+    assert "up to row 6,240: it goes on with them" in text_of(page)
+    assert "disabled" in page.content.decode()
+    assert '<option value="length" selected>' in page.content.decode()
+    client.post(page_of(job), {"feature_0": "area_px", "label_column": "Class", "log_rows": "on"})
+    job.refresh_from_db()
+    assert (job.state, job.mapping, job.log_rows) == ("queued", mapping, False)
+    assert job.label_column == label
 
 
 def test_a_job_that_runs_is_not_started_again(raisin: Endpoint, ana: User, client: Client) -> None:

@@ -16,6 +16,10 @@ from endpoints.services.batches import receiving
 from endpoints.services.tables import mapping as matching
 from mlcore.errors import cut
 
+OTHER_CHOICES = (
+    "Its rows were scored with other choices, up to row {:,}: "
+    "start it with those, or upload the file again."
+)
 STARTABLE = (BatchState.READY, BatchState.NEEDS_ATTENTION)
 
 
@@ -31,7 +35,8 @@ def start(  # noqa: PLR0913  what a form has
 ) -> BatchJob:
     """Score the rows with these choices. What `mapping` leaves out is answered by the column of its name.
 
-    Raises NotAllowed, InvalidRequest, NoModel, or Conflict where the job is in another state.
+    Raises NotAllowed, InvalidRequest, NoModel, or Conflict where the job is in another state, or where
+    rows were scored with other choices.
     """
     receiving.require(actor, job.endpoint)
     receiving.require_texts(label_column, mapping)
@@ -42,15 +47,16 @@ def start(  # noqa: PLR0913  what a form has
     columns = tuple(job.reading["columns"])
     _require_column(label_column, columns)
     chosen = whole_mapping(job, mapping, columns)
-    facts = {
+    choices = {
         "mapping": chosen,
-        "check_report": {**job.check_report, "notes": _notes(job, chosen)},
         "label_column": label_column,
         "log_rows": log_rows,
         "store_labels": store_labels,
     }
+    _refuse_other_choices(job, choices)
+    report = {**job.check_report, "notes": _notes(job, chosen)}
     with transaction.atomic():
-        if not queue_from(job, job.state, **facts):
+        if not queue_from(job, job.state, check_report=report, **choices):
             raise Conflict("Somebody else has started or cancelled this job.")
         receiving.record("start_batch", job, actor=actor, now=now)
         leases.queue(job, now)
@@ -83,8 +89,8 @@ def _notes(job: BatchJob, chosen: Mapping[str, str]) -> list[str]:
 
 
 def queue_from(job: BatchJob, state: str, **facts: object) -> bool:
-    """Let a job wait that rests in this state; False if it does so no more."""
-    resting = BatchJob.objects.filter(pk=job.pk, state=state)
+    """Let a job wait that rests in this state; False if it does so no more, or was scored meanwhile."""
+    resting = BatchJob.objects.filter(pk=job.pk, state=state, started_at=job.started_at)
     fresh = {
         "state": BatchState.QUEUED,
         "message": "",
@@ -95,6 +101,11 @@ def queue_from(job: BatchJob, state: str, **facts: object) -> bool:
         return False
     job.refresh_from_db()
     return True
+
+
+def _refuse_other_choices(job: BatchJob, choices: Mapping[str, object]) -> None:
+    if job.cursor and any(getattr(job, name) != chosen for name, chosen in choices.items()):
+        raise Conflict(OTHER_CHOICES.format(job.rows_done))
 
 
 def _require_column(name: str, columns: tuple[str, ...]) -> None:

@@ -225,6 +225,16 @@ def test_it_refuses_a_mapping_that_is_not_whole(
     assert job.state == "needs_attention"
 
 
+def test_start_refuses_other_choices_where_rows_are_scored(
+    program: APIClient, raisin: Endpoint, rung: list[str]
+) -> None:
+    job = its_job(raisin, cursor={"row": 1_500}, rows_done=1_500)
+    said = problem_in(post(program, path(job, "start"), {"log": False}), 409, "conflict")["detail"]
+    assert "other choices, up to row 1,500" in said
+    told = post(program, path(job, "start"), {"log": True}).json()
+    assert (told["state"], rung) == ("queued", [job.pk])
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [

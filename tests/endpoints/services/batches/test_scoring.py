@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from endpoints.errors import Conflict
 from endpoints.models import BatchJob, Endpoint, PredictionRequest, Status
 from endpoints.services import snapshots, working
 from endpoints.services.batches import folders, outputs, scoring
@@ -21,7 +22,14 @@ from endpoints.services.leases import Cancelled, Lease, Stopped
 from mlcore.schema import Schema
 from tests import cast
 from tests.endpoints.grains import three_classes
-from tests.endpoints.services.batches.made import as_parquet, checked, grains, scored, work
+from tests.endpoints.services.batches.made import (
+    as_parquet,
+    checked,
+    grains,
+    scored,
+    started,
+    work,
+)
 from tests.endpoints.services.decisions import NOON
 from tests.live import ROW
 
@@ -309,6 +317,55 @@ def test_it_is_not_scored_at_a_paused_endpoint(raisin: Endpoint) -> None:
     Endpoint.objects.update(paused_at=NOON)
     done = work(job)
     assert (done.state, "paused" in done.message) == ("ready", True)
+
+
+def paused_midway(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> BatchJob:
+    """Return a job of which some rows are scored, and that may be started again."""
+    job = interrupted(endpoint, monkeypatch, Stopped)
+    Endpoint.objects.update(paused_at=NOON)
+    assert (work(job).state, 0 < job.rows_done < 200) == ("ready", True)
+    Endpoint.objects.update(paused_at=None)
+    return BatchJob.objects.get(pk=job.pk)
+
+
+@pytest.mark.usefixtures("small_chunks")
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"mapping": {"Area": "ConvexArea"}},
+        {"label_column": "Extent"},
+        {"log_rows": False},
+        {"label_column": "Extent", "store_labels": True},
+    ],
+)
+def test_rows_before_and_after_a_pause_are_scored_with_the_same_choices(
+    raisin: Endpoint, monkeypatch: pytest.MonkeyPatch, other: dict[str, Any]
+) -> None:
+    job = paused_midway(raisin, monkeypatch)
+    with pytest.raises(Conflict, match=f"other choices, up to row {job.rows_done}: .* again"):
+        started(job, actor=cast.SYSTEM, **other)
+    job.refresh_from_db()
+    assert (job.state, job.mapping["Area"], job.log_rows) == ("ready", "Area", True)
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_with_the_same_choices_it_goes_on_after_a_pause(
+    raisin: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = undisturbed(raisin)
+    job = started(paused_midway(raisin, monkeypatch), mapping={})
+    assert (work(job).state, job.rows_done) == ("done", 200)
+    assert (folders.results(job).read_bytes(), folders.errors(job).read_bytes()) == whole
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_whoever_saw_it_before_its_first_row_starts_it_no_more(
+    raisin: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = paused_midway(raisin, monkeypatch)
+    job.cursor, job.started_at = {}, None
+    with pytest.raises(Conflict, match="Somebody else has started"):
+        started(job, log_rows=False)
 
 
 def test_a_worker_without_a_name_works_too(raisin: Endpoint) -> None:
