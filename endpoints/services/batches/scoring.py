@@ -76,7 +76,7 @@ def _from_the_first_row(
         position=plan.start,
         place=0 if is_parquet else results.write(scoring.header(plan), 0),
         errors=errors.write(ERRORS_HEADER, 0),
-        tally=Tally(),
+        tally=Tally(formulas=scoring.writes_formulas(plan)),
     )
 
 

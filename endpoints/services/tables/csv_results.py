@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -16,11 +15,10 @@ import polars as pl
 from endpoints.services.tables import answering
 from endpoints.services.tables.cells import Fault, sentence
 from endpoints.services.tables.csv_sections import Scored
+from endpoints.services.tables.neutral import FORMULA_STARTS, formula_in_line
 from endpoints.services.tables.plans import Chunk, ScoringPlan
 from endpoints.services.tables.records import PLACEHOLDER
 from endpoints.services.tables.shape import shaped, shaped_bytes
-
-_FORMULA_STARTS = (b"=", b"+", b"-", b"@", b"\t")
 
 
 def chunk_of(plan: ScoringPlan, scored: Scored) -> Chunk:
@@ -48,12 +46,11 @@ def _results(plan: ScoringPlan, scored: Scored) -> bytes:
     if scored.faults:
         parts.append(_sentences(bar, scored, n))
     lines = pl.select(pl.concat_str(parts)).to_series()
-    line_end = _line_end(text)
-    if not line_end:
+    if not scored.line_end:
         lines = _with_returns(lines, text)
     buffer = io.BytesIO()
     pl.DataFrame(lines).write_csv(
-        buffer, include_header=False, quote_style="never", line_terminator=line_end or "\n"
+        buffer, include_header=False, quote_style="never", line_terminator=scored.line_end or "\n"
     )
     written = buffer.getvalue()
     if not text.endswith(b"\n"):
@@ -91,14 +88,6 @@ def _shaped_originals(plan: ScoringPlan, scored: Scored) -> list[bytes]:
         else shaped_bytes(original, n_cells=row.n_cells, width=width, bar=bar)
         for original, row in zip(originals, rows, strict=True)
     ]
-
-
-def _line_end(text: bytes) -> str:
-    """Return how every line ends, or "" if they differ."""
-    if b"\r" not in text:
-        return "\n"
-    pairs = text.count(b"\r\n")
-    return "\r\n" if pairs == text.count(b"\r") == text.count(b"\n") else ""
 
 
 def _probabilities(plan: ScoringPlan, scored: Scored, n: int) -> Iterator[pl.Series]:
@@ -161,16 +150,22 @@ def error_lines(faults: Mapping[int, Sequence[Fault]]) -> bytes:
 
 
 def _holds_formulas(plan: ScoringPlan, scored: Scored) -> bool:
-    """Whether some cell begins as a formula does; a number is none."""
-    if not any(start in scored.text for start in _FORMULA_STARTS) and not scored.section.hidden:
+    """Whether some cell of the rows could run in a spreadsheet."""
+    if not _has_formula_starts(scored):
         return False
-    bar = re.escape(plan.reading.delimiter)
-    number = r"[0-9.]*(?:[eE][+-]?[0-9]+)?"
-    sign = rf'[+-](?:{number}[^0-9.eE{bar}"\r]|[eE])'
-    pattern = rf'(?:^|{bar})"?(?:[=@\t\r]|{sign})'
-    if scored.lines.str.contains(pattern).any():
+    pattern = formula_in_line(plan.reading.delimiter)
+    hidden = [row.decode("latin-1") for row in scored.section.originals()]
+    found = (
+        rows.str.contains(pattern).any()
+        for rows in (scored.lines, pl.Series(hidden, dtype=pl.String))
+    )
+    return any(found)
+
+
+def _has_formula_starts(scored: Scored) -> bool:
+    if scored.section.hidden or not scored.line_end:
         return True
-    return any(re.search(pattern.encode(), row) for row in scored.section.originals())
+    return any(start in scored.text for start in FORMULA_STARTS)
 
 
 def quoted(text: str, bar: str) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 from endpoints.services.tables.cells import RowReader, sentence
 from endpoints.services.tables.csv_results import chunk_of, quoted
 from endpoints.services.tables.csv_sections import Scored, score
+from endpoints.services.tables.neutral import holds_formula
 from endpoints.services.tables.plans import Chunk, Position, Preview, ScoringPlan
 from endpoints.services.tables.records import PLACEHOLDER, Section, sections
 from mlcore.alive import Alive
@@ -31,6 +32,14 @@ def header(plan: ScoringPlan) -> bytes:
     names = "".join(bar + quoted(name, bar) for name in plan.answers)
     mark = b"" if plan.reading.encoding == "utf-8" else BOM_UTF8  # spreadsheets go by it
     return mark + own.removesuffix(line_end) + names.encode() + line_end
+
+
+def writes_formulas(plan: ScoringPlan) -> bool:
+    """Whether a cell of the header could run in a spreadsheet, or a name that stands in labels and errors."""
+    bar = plan.reading.delimiter
+    names = (*plan.reading.columns, *plan.classifier.classes)
+    lines = "".join(f"{quoted(name, bar)}\n" for name in names)
+    return holds_formula(header(plan), bar) or holds_formula(lines.encode(), bar)
 
 
 def count_rows(plan: ScoringPlan, alive: Alive) -> int:

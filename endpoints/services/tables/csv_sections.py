@@ -43,6 +43,14 @@ class Scored:
     end: Position
 
     @cached_property
+    def line_end(self) -> str:
+        """How every line ends, or "" if they differ."""
+        if b"\r" not in self.text:
+            return "\n"
+        pairs = self.text.count(b"\r\n")
+        return "\r\n" if pairs == self.text.count(b"\r") == self.text.count(b"\n") else ""
+
+    @cached_property
     def faults(self) -> dict[int, Sequence[Fault]]:
         """Of the bad rows, by their number in the file."""
         return {int(self.numbers[at]): row.faults for at, row in self.read.items() if row.faults}

@@ -1,16 +1,62 @@
 """Lines of a CSV file as a spreadsheet may open them: no cell of theirs is run as a formula.
 
+A cell could run that begins with = + - @, a tab or a carriage return, unless it is a number or ends there.
 The server uses it at a download, so it needs the standard library alone. It holds a line at a time.
 """
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
-_STARTS = (b"=", b"+", b"-", b"@", b"\t", b"\r")
-_NUMBER = re.compile(rb"[+-]?(?:\d+(?:[.,]\d+)*[.,]?|[.,]\d+)(?:[eE][+-]?\d+)?")
+FORMULA_STARTS = (b"=", b"+", b"-", b"@", b"\t")
+"""One of them stands in every text with a cell that could run, but for a carriage return within a line."""
 _BOM = b"\xef\xbb\xbf"
+_EXPONENT = "[eE][+-]?[0-9]+"
+
+
+@lru_cache(maxsize=8)
+def formula_in_line(delimiter: str) -> str:
+    """What finds in a line a cell that could run, for `re` and for Polars."""
+    bar = re.escape(delimiter)
+    plain = _formula("=@\t".replace(delimiter, ""), ".,".replace(delimiter, ""), bar)
+    quoted = _formula("=@\t", ".,", '"', or_else='""|$', pad=r" \r")
+    return f'(?:^|{bar})(?:{plain}|"(?:{quoted}))'
+
+
+def _formula(
+    starts: str, marks: str, bar: str = "", *, or_else: str = "[^\\s\\S]", pad: str = r" \r\n"
+) -> str:
+    """What matches the beginning of a cell that could run; the cell ends at a `bar`, but not at `or_else`.
+
+    It spells out where a number breaks off, since Polars knows no looking ahead.
+    """
+
+    def then(*known: str) -> str:
+        return f"(?:[^{''.join(known)}{bar}]|{or_else})"
+
+    whole = f"[0-9]+(?:[{marks}][0-9]+)*"
+    broken = f"[{marks}][0-9]+"
+    decimal = f"(?:{whole}[{marks}]?|{broken})"
+    no_number = (
+        f"[^0-9{marks}]|[{marks}][^0-9]|[{marks}]?$",
+        f"{decimal}[eE](?:[^0-9+-]|[+-][^0-9]|[+-]?$)",
+        f"{whole}{then('0-9eE', marks, pad)}",
+        f"(?:{whole}[{marks}]|{broken}){then('0-9eE', pad)}",
+        f"{decimal}{_EXPONENT}{then('0-9', pad)}",
+        f"{decimal}(?:{_EXPONENT})?[{pad}]+{then(pad)}",
+    )
+    return f"[{starts}]|\r[{pad}]*{then(pad)}|[+-](?:{'|'.join(no_number)})"
+
+
+_COULD_RUN = re.compile(_formula("=@\t", ".,").encode())
+
+
+def holds_formula(text: bytes, delimiter: str) -> bool:
+    """Whether a cell of these lines could run."""
+    return b"".join(neutralised(io.BytesIO(text), delimiter)) != text
 
 
 def neutralised(lines: Iterator[bytes], delimiter: str) -> Iterator[bytes]:
@@ -30,9 +76,8 @@ class _Cells:
     """Takes lines apart into cells; remembers from one to the next whether a quote is open."""
 
     def __init__(self, delimiter: str) -> None:
-        bar = re.escape(delimiter.encode())
         self.bar = delimiter.encode()
-        self.suspect = re.compile(rb'(?:^|%s)"?(?:[=+\-@\t]|\r(?!\n))' % bar)
+        self.suspect = re.compile(formula_in_line(delimiter).encode())
         self.quoted = re.compile(rb'"(?P<inner>[^"]*+(?:""[^"]*+)*+)(?P<close>"?)')
         self.inner = re.compile(rb'[^"]*+(?:""[^"]*+)*+(?P<close>"?)')
         self.is_open = False
@@ -60,11 +105,11 @@ class _Cells:
             quoted = self.quoted.match(line, at)
             if quoted is None:
                 at, plain = self._to_bar(line, at)
-                is_formula = _could_run(plain.removesuffix(self.bar))
+                is_formula = _COULD_RUN.match(plain.removesuffix(self.bar))
                 yield (b"'" if is_formula else b"") + plain
                 continue
             self.is_open = not quoted["close"]
-            is_formula = _could_run(quoted["inner"] + b"..." * self.is_open)
+            is_formula = _COULD_RUN.match(quoted["inner"] + b"..." * self.is_open)
             yield b'"' + (b"'" if is_formula else b"") + quoted[0][1:]
             at, plain = self._to_bar(line, quoted.end())
             yield plain
@@ -74,11 +119,3 @@ class _Cells:
         end = line.find(self.bar, at)
         end = len(line) if end < 0 else end + len(self.bar)
         return end, line[at:end]
-
-
-def _could_run(cell: bytes) -> bool:
-    """`cell` may have its line end behind it."""
-    if not cell.startswith(_STARTS):
-        return False
-    text = cell.rstrip(b"\r\n ")
-    return bool(text) and _NUMBER.fullmatch(text) is None

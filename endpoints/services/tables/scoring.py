@@ -28,12 +28,18 @@ __all__ = [
     "first_rows",
     "header",
     "join",
+    "writes_formulas",
 ]
 
 
 def header(plan: ScoringPlan) -> bytes:
     """What stands before the first piece: of a CSV file its header with the names of the answers."""
     return b"" if _is_parquet(plan) else csv_scoring.header(plan)
+
+
+def writes_formulas(plan: ScoringPlan) -> bool:
+    """Whether a spreadsheet could run the header of the results, or what every row may hold beside its own cells."""
+    return not _is_parquet(plan) and csv_scoring.writes_formulas(plan)
 
 
 def count_rows(plan: ScoringPlan, alive: Alive) -> int:

@@ -219,6 +219,11 @@ class TestDownload:
         assert {row["note"] for row in rows_of(job)} == {"'=1+1"}
         assert b",=1+1," in b"".join(downloads.results_as_is(job))
 
+    def test_so_is_a_header(self, raisin: Endpoint) -> None:
+        header, rest = grains(3).split(b"\n", 1)
+        job = scored(raisin, header + b",=1+1\n" + rest.replace(b"\n", b",x\n"))
+        assert {row["'=1+1"] for row in rows_of(job)} == {"x"}
+
     def test_errors_are_neutralised(self, raisin: Endpoint) -> None:
         job = scored(raisin, grains(12) + b"=cmd(),1,1,1,1,1,1\n")
         assert b"'=cmd()" in b"".join(downloads.errors(job))

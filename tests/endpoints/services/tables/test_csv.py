@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -232,6 +233,14 @@ def test_the_tally_counts_what_the_results_say(tmp_path: Path) -> None:
         ("+1e-5", False),
         ("a=b", False),
         ("2026-11-21", False),
+        ("+1e+cmd|'/C calc'!A1", True),
+        ("-1E(2)", True),
+        ("-1.5.", False),
+        ('"-1,5"', False),
+        ('"-1,5""+cmd"', True),
+        ("-", True),
+        ('"\r1"', True),
+        ('"-1\n"', True),
     ],
 )
 def test_it_tells_whether_a_cell_could_be_a_formula(
@@ -239,6 +248,37 @@ def test_it_tells_whether_a_cell_could_be_a_formula(
 ) -> None:
     rows = f"Area,Extent,Colour,note\n1,1,red,{cell}\n".encode()
     assert tally(plan_of(tmp_path, rows)).formulas is is_formula
+
+
+@pytest.mark.parametrize("cell", ["-1,5", "+1e9", "-.5", '"-1.5"'])
+def test_a_number_is_no_formula_between_other_delimiters(cell: str, tmp_path: Path) -> None:
+    rows = f"Area;Extent;Colour;note\n1;1;red;{cell}\n1;1;red;{cell}\n".encode()
+    assert tally(plan_of(tmp_path, rows)).formulas is False
+
+
+def test_empty_cells_between_tabs_are_no_formulas(tmp_path: Path) -> None:
+    rows = b"Area\tExtent\tColour\tnote\tmore\n1\t1\tred\t\t\n"
+    assert tally(plan_of(tmp_path, rows)).formulas is False
+
+
+@pytest.mark.parametrize(
+    ("header", "classes", "could_run"),
+    [
+        (b"Area,Extent,Colour,note\n", ("Besni", "Kecimen"), False),
+        (b"Area,Extent,Colour,=1+1\n", ("Besni", "Kecimen"), True),
+        (b'Area,Extent,Colour,"@x,y"\n', ("Besni", "Kecimen"), True),
+        (b'Area,Extent,Colour," =1"\n', ("Besni", "Kecimen"), True),
+        (b"Area,Extent,Colour,note\n", ("-1", "+1"), False),
+        (b"Area,Extent,Colour,note\n", ("Besni", "=1+1"), True),
+        (b"Area,Extent,Colour,note\n", ("Besni", '@a"b,c'), True),
+    ],
+)
+def test_it_tells_whether_names_could_be_formulas(
+    header: bytes, classes: tuple[str, ...], could_run: bool, tmp_path: Path
+) -> None:
+    classifier = replace(two_classes(), classes=classes)
+    plan = plan_of(tmp_path, header + b"1,1,red,x\n", classifier)
+    assert scoring.writes_formulas(plan) is could_run
 
 
 def test_the_first_rows_are_shown_with_their_answers(tmp_path: Path) -> None:

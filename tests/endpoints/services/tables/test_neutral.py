@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from endpoints.downloads import FORMULA_STARTS
-from endpoints.services.tables.neutral import neutralised
+from endpoints.services.tables.neutral import formula_in_line, neutralised
 
 
 def neutral(text: bytes, delimiter: str = ",") -> bytes:
@@ -28,6 +30,10 @@ def neutral(text: bytes, delimiter: str = ",") -> bytes:
         (b"-1,5\n", b"-1,5\n"),
         (b"-.5,+1e-7,-1E5,-0\n", b"-.5,+1e-7,-1E5,-0\n"),
         (b"-,+\n", b"'-,'+\n"),
+        (b"-1e5.,+1e,-1..5,+.5.5\n", b"'-1e5.,'+1e,'-1..5,'+.5.5\n"),
+        (b"-1.,+1.5.,-1 ,+1 x\r\n", b"-1.,+1.5.,-1 ,'+1 x\r\n"),
+        (b'"-1,5","+1"",2","-1\n"\n', b'"-1,5","\'+1"",2","\'-1\n"\n'),
+        (b"+1e+cmd|'/C calc'!A1,-1E(2)\n", b"'+1e+cmd|'/C calc'!A1,'-1E(2)\n"),
         (b"a=b,c-d,e@f\n", b"a=b,c-d,e@f\n"),
         (b'"a,=b",c\n', b'"a,=b",c\n'),
         (b'"a\n=b",=c\n', b'"a\n=b",\'=c\n'),
@@ -61,3 +67,26 @@ def test_no_cell_begins_as_a_formula_and_no_other_changes(rows: list[list[str]])
             assert safe in (cell, f"'{cell}")
             is_number = safe.strip(" \n").lstrip("+-").replace(".", "").replace(",", "").isdecimal()
             assert is_number or not safe.startswith(FORMULA_STARTS) or not safe.strip("\r\n ")
+
+
+NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d+)*[.,]?|[.,]\d+)(?:[eE][+-]?\d+)?")
+BITS = st.text(st.sampled_from('=+-1.,eE; \t\r"x'), max_size=7)
+
+
+def could_run(cell: str) -> bool:
+    text = cell.rstrip("\r\n ")
+    return bool(text) and cell.startswith(FORMULA_STARTS) and NUMBER.fullmatch(text) is None
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@given(cells=st.lists(BITS, min_size=1, max_size=3))
+@settings(max_examples=300, deadline=None)
+def test_batches_find_the_cells_that_a_download_marks(delimiter: str, cells: list[str]) -> None:
+    text = io.StringIO()
+    csv.writer(text, delimiter=delimiter, lineterminator="").writerow(cells)
+    line = text.getvalue()
+    wanted = any(map(could_run, cells))
+    assert (neutral(line.encode(), delimiter) != line.encode()) is wanted
+    found = pl.Series([line]).str.contains(formula_in_line(delimiter)).item()
+    has_bar_within = any(delimiter in cell for cell in cells)
+    assert found is wanted or (found and has_bar_within)
