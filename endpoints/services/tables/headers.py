@@ -6,16 +6,18 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from endpoints.errors import InvalidRequest
-from endpoints.services.tables.plain_text import MOST_LINE_BYTES
 from mlcore.delimiters import declared, delimiter_of
 from mlcore.errors import listed
 from mlcore.table import MISSING, parse_number
 
 MOST_COLUMNS = 5_000
+MOST_LINE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -31,22 +33,41 @@ class Header:
 def read(source: Path) -> Header:
     """Read the header of a file of plain text; raises InvalidRequest."""
     with source.open("rb") as file:
-        start = file.read(MOST_LINE_BYTES) + file.readline()
-        blank = len(start) - len(start.lstrip(b"\r\n"))
-        if blank == len(start):
-            raise InvalidRequest("The file holds nothing but blank lines.")
-        text = start[blank:].decode(errors="surrogateescape")
-        delimiter = delimiter_of(text)
-        begin = declared(text)[1]
-        if begin == len(text):
-            raise InvalidRequest(f"The file ends after sep={delimiter}.")
-        names, length = _first(text[begin:], delimiter)
-        raw = start[: blank + begin + length]
-        file.seek(len(raw))
-        refuse_names(names)
+        header = _begins(file)
+        file.seek(len(header.raw))
+        refuse_names(header.columns)
         if not _has_rows(file):
             raise InvalidRequest("The file has a header but no rows.")
-    return Header(delimiter, names, raw, tuple(_notes(names)))
+    return header
+
+
+def is_read_as_text(source: Path) -> bool:
+    """Whether the header is UTF-8; where there is none, `read` says so."""
+    with source.open("rb") as file, suppress(InvalidRequest):
+        return is_text(_begins(file).raw)
+    return True
+
+
+def is_text(raw: bytes) -> bool:
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _begins(file: BinaryIO) -> Header:
+    start = file.read(MOST_LINE_BYTES) + file.readline()
+    blank = len(start) - len(start.lstrip(b"\r\n"))
+    if blank == len(start):
+        raise InvalidRequest("The file holds nothing but blank lines.")
+    text = start[blank:].decode(errors="surrogateescape")
+    delimiter = delimiter_of(text)
+    begin = declared(text)[1]
+    if begin == len(text):
+        raise InvalidRequest(f"The file ends after sep={delimiter}.")
+    names, length = _first(text[begin:], delimiter)
+    return Header(delimiter, names, start[: blank + begin + length], tuple(_notes(names)))
 
 
 def refuse_names(names: Sequence[str]) -> None:
@@ -69,7 +90,7 @@ def _first(text: str, delimiter: str) -> tuple[tuple[str, ...], int]:
     return tuple(name.strip() for name in names), len(read.encode(errors="surrogateescape"))
 
 
-def _has_rows(file: io.BufferedReader) -> bool:
+def _has_rows(file: BinaryIO) -> bool:
     while block := file.read(MOST_LINE_BYTES):
         if block.strip(b"\r\n"):
             return True

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from endpoints.errors import InvalidRequest
-from endpoints.services.tables import foreign
+from endpoints.services.tables import foreign, headers
+from endpoints.services.tables.headers import MOST_LINE_BYTES
 from mlcore.alive import Alive
 
 BLOCK = 1 << 17
 """Bytes at a time. Memory for larger blocks would go back to the system and be asked for again each time."""
-MOST_LINE_BYTES = 1 << 20
 MOST_UNPACKED = 4
 """Times the largest upload: what a compressed file may unpack to."""
 MOST_RATIO = 500
@@ -67,7 +67,7 @@ def write(upload: Path, target: Path, *, most_bytes: int, alive: Alive) -> Plain
                 alive()
             copying.end()
     notes = [f"Read as {_NAMES[encoding]}."] if encoding in _NAMES else []
-    if copying.is_other_encoding:
+    if copying.is_other_encoding or (copying.odd_lines and not headers.is_read_as_text(target)):
         _rewrite(target, alive)
         return PlainText("windows-1252", ("Read as Windows-1252, as it is no UTF-8.",))
     if copying.odd_lines:
@@ -160,7 +160,6 @@ class _Copying:
     def __init__(self, file: BinaryIO) -> None:
         self.file = file
         self.lines = self.odd_lines = 0
-        self.is_header_odd = False
         self.had_old_ends = False
         self.rest = b""
 
@@ -186,7 +185,7 @@ class _Copying:
 
     @property
     def is_other_encoding(self) -> bool:
-        return self.is_header_odd or self.odd_lines > MOST_ODD_LINES * self.lines
+        return self.odd_lines > MOST_ODD_LINES * self.lines
 
     def _refuse_long(self, block: bytes, end: int) -> None:
         first = block.find(b"\n")
@@ -207,19 +206,8 @@ class _Copying:
             lines.decode()
         except UnicodeDecodeError as error:
             at = lines.count(b"\n", 0, error.start)
-            self.is_header_odd |= not self.lines and not lines[: error.start].strip(b"\r\n").count(
-                b"\n"
-            )
             texts = lines.split(b"\n")[at:]
-            self.odd_lines += sum(not _is_text(line) for line in texts)
-
-
-def _is_text(line: bytes) -> bool:
-    try:
-        line.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+            self.odd_lines += sum(not headers.is_text(line) for line in texts)
 
 
 def _rewrite(target: Path, alive: Alive) -> None:

@@ -66,6 +66,28 @@ def test_a_few_lines_that_are_no_utf_8_do_not_make_another_encoding(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
+    "header",
+    [
+        "Größe;Fläche;y\n",
+        "sep=;\nGröße;Fläche;y\n",
+        "\r\n\nsep=;\r\n\nGröße;Fläche;y\r\n",
+        'Area;"Größe\nin mm";Extent\n',
+        'sep=;\nArea;"in\n\nmm²";Extent\n',
+        f'"{"long, " * 15_000}\n";"{"long, " * 15_000}\nmm²";c\n',
+    ],
+)
+def test_a_header_alone_tells_another_encoding(header: str, tmp_path: Path) -> None:
+    found = prepared(tmp_path, header.encode("cp1252") + b"1;2;3\n" * 300)
+    assert found.encoding == "windows-1252"
+    assert found.header_bytes.decode() == header
+
+
+def test_a_quoted_line_below_the_header_does_not(tmp_path: Path) -> None:
+    found = prepared(tmp_path, 'sep=;\na;"b"\n1;"x\né"\n'.encode("cp1252") + b"1;2\n" * 300)
+    assert (found.encoding, found.columns) == ("utf-8", ("a", "b"))
+
+
+@pytest.mark.parametrize(
     ("text", "delimiter"),
     [
         ("a,b\n1,2\n", ","),
