@@ -11,12 +11,14 @@ from endpoints.services import artifacts, forests, tracking
 from endpoints.services.access import Caller
 from endpoints.services.forests import ForestResult, ForestSpec
 from endpoints.services.own_process import Clock, tracked
+from endpoints.services.tables.storable import NUL
 from endpoints.services.training_jobs import specs
 from endpoints.services.words import LONGEST_CLASS
 from mlcore import run_training as records
 from mlcore.alive import Alive, nothing
 from mlcore.errors import DataError, NotConvergedWarning, shown
 from mlcore.history import Descent, OnEpoch, OnIteration
+from mlcore.run_names import LONGEST_DATASET
 from mlcore.table import Table
 from mlcore.training import TrainingResult, TrainingSpec, train
 
@@ -84,6 +86,10 @@ def checked(result: Result) -> Result:
             raise DataError(
                 f"the class {shown(name)} has {len(name)} characters; {LONGEST_CLASS} is the most"
             )
+    levels = [level for column in result.classifier.schema.columns for level in column.levels]
+    for value in (*result.classifier.classes, *levels):
+        if NUL in value:
+            raise DataError(f"the value {shown(value)} holds a NUL character: replace it")
     return result
 
 
@@ -115,7 +121,7 @@ def _facts(job: TrainingJob) -> dict[str, Any]:
     return {
         "name": job.name or specs.default_name(asdict(job.spec)),
         "solver": job.spec.solver,
-        "dataset_name": job.table.name,
+        "dataset_name": job.table.name[:LONGEST_DATASET],
         "dataset_sha256": job.table.sha256,
         "dataset_rows": len(job.table.rows),
         "synthetic": job.table.synthetic,

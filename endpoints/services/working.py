@@ -16,6 +16,7 @@ from endpoints.errors import DomainError
 from endpoints.models.job import Job
 from endpoints.services import away, leases
 from endpoints.services.leases import Cancelled, Lease, LeaseLost, Stopped
+from endpoints.services.tables.storable import storable
 from mlcore.errors import MlcoreError
 
 logger = logging.getLogger("raisin.work")
@@ -55,17 +56,21 @@ def at(
         except (LeaseLost, Cancelled, Stopped, *away.ERRORS):
             raise
         except (DomainError, MlcoreError) as error:
-            lease.end(job.FAILED, message=str(error), problems=places(error))
+            lease.end(job.FAILED, message=storable(str(error)), problems=places(error))
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:  # a library's panic, too
             logger.exception("%s %s failed", kind.__name__, key)
-            lease.end(job.FAILED, message=f"{type(error).__name__}: {error}")
+            lease.end(job.FAILED, message=storable(f"{type(error).__name__}: {error}"))
 
 
 def places(error: DomainError | MlcoreError) -> list[dict[str, object]]:
     """Return where in a file an error lies, as a job keeps it."""
-    return [asdict(cell) for cell in getattr(error, "cells", ())]
+    cells = [asdict(cell) for cell in getattr(error, "cells", ())]
+    return [
+        {name: storable(of) if isinstance(of, str) else of for name, of in cell.items()}
+        for cell in cells
+    ]
 
 
 def run_one() -> str | None:

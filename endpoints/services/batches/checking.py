@@ -17,6 +17,7 @@ from endpoints.services.tables import mapping, reading, scoring
 from endpoints.services.tables.mapping import Match
 from endpoints.services.tables.plans import ScoringPlan
 from endpoints.services.tables.reading import Reading
+from endpoints.services.tables.storable import storable
 from mlcore.errors import cut
 from mlcore.files import sync
 
@@ -90,7 +91,7 @@ def _preview(plan: ScoringPlan) -> Preview:
 
 def _shown(cells: Sequence[str]) -> tuple[str, ...]:
     """A page has room for so much, and a file may have a thousand times more."""
-    return tuple(cell[:LONGEST_CELL] for cell in cells[:MOST_COLUMNS])
+    return tuple(storable(cell[:LONGEST_CELL]) for cell in cells[:MOST_COLUMNS])
 
 
 def _missing(match: Match, given: Mapping[str, str]) -> Iterator[str]:

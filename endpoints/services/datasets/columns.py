@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from endpoints.services.tables.storable import storable
 from mlcore.errors import cut
 from mlcore.features import MOST_LEVELS, NUMBER_SHARE
 
@@ -76,9 +77,10 @@ class ColumnProfile:
     feature: bool = True
 
     def to_dict(self) -> dict[str, Any]:
-        texts = {"examples": [cut(text) for text in self.examples]}
-        lists = {"levels": [list(level) for level in self.levels], "histogram": [*self.histogram]}
-        return asdict(self) | lists | texts
+        texts = {"examples": [storable(cut(text)) for text in self.examples]}
+        levels = [[storable(level), count] for level, count in self.levels]
+        lists = {"levels": levels, "histogram": [*self.histogram]}
+        return asdict(self) | lists | texts | {"odd": storable(self.odd)}
 
 
 @dataclass(frozen=True, kw_only=True)

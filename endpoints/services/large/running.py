@@ -12,6 +12,7 @@ from endpoints.services.own_process import Clock, tracked
 from endpoints.services.training import TrainedRun
 from endpoints.services.training_jobs import specs
 from mlcore.history import OnIteration
+from mlcore.run_names import LONGEST_DATASET
 from mlcore.training import TrainingSpec
 
 
@@ -35,7 +36,7 @@ def run_training(
     facts = {
         "name": job.name or specs.default_name(asdict(job.spec)),
         "solver": job.spec.solver,
-        "dataset_name": name_of(job.data),
+        "dataset_name": name_of(job.data)[:LONGEST_DATASET],
         "dataset_sha256": "",
         "dataset_rows": 0,
         "created_by": job.actor.user,

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from endpoints.services.tables.plans import Cell, ScoringPlan
+from endpoints.services.tables.storable import storable
 from mlcore import rowreading
 from mlcore.arrays import LIMIT
 from mlcore.errors import cut
@@ -156,7 +157,7 @@ def _fault(column: Column, text: str, name: str) -> Fault:
     value = None if _is_missing(column, text) else text if number is None else number
     error = rowreading.cell_error(column, value, row=0)
     hint = "; write the decimals after a point" if _has_decimal_comma(column, text) else ""
-    return Fault(error.code, name, cut(text), error.message + hint)
+    return Fault(error.code, name, storable(cut(text)), storable(error.message) + hint)
 
 
 def _has_decimal_comma(column: Column, text: str) -> bool:

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from endpoints.errors import InvalidRequest
+from endpoints.services.tables.storable import NUL
 from mlcore.delimiters import declared, delimiter_of
-from mlcore.errors import listed
+from mlcore.errors import listed, shown
 from mlcore.table import MISSING, parse_number
 
 MOST_COLUMNS = 5_000
@@ -71,9 +72,14 @@ def _begins(file: BinaryIO) -> Header:
 
 
 def refuse_names(names: Sequence[str]) -> None:
-    """Refuse too many columns, and two of one name; columns without a name are left alone."""
+    """Refuse too many columns, two of one name, and NUL; columns without a name are left alone."""
     if len(names) > MOST_COLUMNS:
         raise InvalidRequest(f"The file has {len(names):,} columns; {MOST_COLUMNS:,} is the most.")
+    odd = [shown(name) for name in names if NUL in name]
+    if odd:
+        raise InvalidRequest(
+            f"The name of a column holds a NUL character: {listed(odd)}; rename it."
+        )
     repeated = [name for name, times in Counter(names).items() if times > 1 and name]
     if repeated:
         raise InvalidRequest(f"A column is named twice: {listed(repeated)}.")

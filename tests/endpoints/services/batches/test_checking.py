@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import io
 from collections.abc import Callable
 
+import polars as pl
 import pytest
 
 from endpoints.models import BatchJob, Endpoint
@@ -42,6 +44,26 @@ def test_the_first_rows_are_scored(raisin: Endpoint) -> None:
     [answer] = cast.prediction(raisin, rows=[[float(cell) for cell in preview.rows[0].cells]]).rows
     assert preview.rows[0].probability == pytest.approx(answer.probabilities[1], abs=1e-12)
     assert (preview.rows[0].label, preview.rows[0].error) == (answer.label, "")
+
+
+def test_nul_in_cells_reaches_no_database(raisin: Endpoint) -> None:
+    file = io.BytesIO()
+    rows = pl.read_csv(grains(20)).with_columns(
+        pl.lit("a\0b").alias("note"),
+        pl.when(pl.int_range(20) == 3).then(pl.lit("1\0")).otherwise("Area").alias("Area"),
+    )
+    rows.write_parquet(file)
+    job = work(checked(raisin, file.getvalue(), starts_itself=True))
+    assert (job.state, job.rows_bad) == ("done", 1), job.message
+    assert report(job).preview.rows[0].cells[-1] == "a�b"
+    assert ScoreReport.from_dict(job.report).first_errors[0]["value"] == "1�"
+
+
+def test_nul_in_the_name_of_a_column_is_refused(raisin: Endpoint) -> None:
+    file = io.BytesIO()
+    pl.read_csv(grains(20)).rename({"Area": "Ar\0ea"}).write_parquet(file)
+    job = checked(raisin, file.getvalue())
+    assert (job.state, "NUL character" in job.message) == ("failed", True)
 
 
 def test_the_plain_form_is_kept_in_place_of_the_upload(raisin: Endpoint) -> None:

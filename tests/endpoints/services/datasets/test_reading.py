@@ -159,6 +159,21 @@ def test_what_does_not_fit_into_memory_is_counted_all_the_same(
     assert not tables.fits_into_memory(dataset)
 
 
+def test_nul_in_cells_reaches_no_database(tmp_path: Path) -> None:
+    target = io.BytesIO()
+    numbers = [*(str(number) for number in range(99)), "n\0"]
+    facts = {
+        "Area": numbers,
+        "Class": ["b\0", "k"] * 50,
+        "note": [f"{n}\0" for n in range(100)] * 1,
+    }
+    pl.DataFrame(facts).write_parquet(target)
+    dataset = read(tmp_path, target.getvalue(), "grains.parquet")
+    assert (dataset.state, dataset.rows) == ("ready", 100), dataset.message
+    area, label, note = dataset.columns
+    assert (area["odd"], label["levels"][0], note["examples"][0]) == ("n�", ["b�", 50], "0�")
+
+
 def test_damaged_parquet_is_refused(tmp_path: Path) -> None:
     dataset = read(tmp_path, b"PAR1" + b"\0" * 50, "x.parquet")
     assert dataset.state == "failed"

@@ -49,6 +49,20 @@ def test_it_works(tmp_path: Path) -> None:
     assert found["error"].to_list() == ["", ""]
 
 
+def test_nul_in_the_name_of_a_column_is_refused(tmp_path: Path) -> None:
+    content = parquet(**{"Area": [1], "Ext\0ent": [0.5]})
+    with pytest.raises(InvalidRequest, match=r"holds a NUL character: 'Ext\\x00ent'; rename it"):
+        prepared(tmp_path, content)
+
+
+def test_nul_in_a_cell_is_replaced_where_it_is_named(tmp_path: Path) -> None:
+    content = parquet(Area=["x\0", "1"], Extent=[0.5, 0.5], Colour=["red", "r\0d"])
+    plan = plan_of(tmp_path, content)
+    assert [row[:3] for row in errors(plan)] == [["1", "Area", "x�"], ["2", "Colour", "r�d"]]
+    [chunk] = scoring.chunks(plan)
+    assert "\0" not in "".join(error["problem"] for error in chunk.tally.first_errors)
+
+
 def test_null_and_nan_are_missing(tmp_path: Path) -> None:
     content = parquet(Area=[1.0, None], Extent=[float("nan"), 0.5], Colour=[None, "red"])
     plan = plan_of(tmp_path, content)

@@ -9,6 +9,7 @@ from pathlib import Path
 from time import sleep
 from typing import Any
 
+import polars as pl
 import pytest
 from django.conf import settings
 from django.db import OperationalError
@@ -49,6 +50,32 @@ def trained(run: Run) -> Run:
     working.at(Run, run.pk, training.train)
     run.refresh_from_db()
     return run
+
+
+@pytest.mark.parametrize(
+    ("facts", "message"),
+    [
+        ({"Class": ["b\0", "k"] * 50, "Colour": ["r", "g", "g"] * 33 + ["r"]}, "'b\\x00'"),
+        ({"Class": ["b", "k"] * 50, "Colour": ["r\0", "g", "g"] * 33 + ["g"]}, "'r\\x00'"),
+    ],
+)
+def test_a_value_with_nul_is_refused(tmp_path: Path, facts: dict[str, Any], message: str) -> None:
+    pl.DataFrame(facts).write_parquet(tmp_path / "grains.parquet")
+    content = (tmp_path / "grains.parquet").read_bytes()
+    dataset = stored(tmp_path, content, "grains.parquet")
+    run = trained(queued(dataset, positive="k"))
+    assert (run.state, run.message) == (
+        "failed",
+        f"the value {message} holds a NUL character: replace it",
+    )
+
+
+def test_the_name_of_a_dataset_is_cut_as_the_tracker_does(tmp_path: Path) -> None:
+    table = parse_csv(raisins().encode(), name="x" * 300)
+    job = TrainingJob(
+        table=table, spec=TrainingSpec(target="Class"), experiment="e", actor=cast.SYSTEM
+    )
+    assert run_training(job, clock=lambda: cast.THEN).run.dataset_name == "x" * 200
 
 
 def points(run: Run) -> list[tuple[str, int, float]]:
