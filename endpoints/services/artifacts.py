@@ -5,7 +5,8 @@ A version has the files of its run. It knows nothing of statuses, gates or cache
 
 from __future__ import annotations
 
-import os
+import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,6 +15,7 @@ from django.conf import settings
 from endpoints.models import AlgorithmVersion, Run
 from mlcore import artifact, run_training
 from mlcore.classifier import Classifier
+from mlcore.files import replace_file
 from mlcore.model_card import model_card_json
 from mlcore.run_folder import json_bytes
 from mlcore.table import Table, canonical_csv
@@ -47,13 +49,24 @@ def analysis_file(run: Run) -> Path:
 def save(run: Run, result: Trained) -> None:
     """Write bundle, model card, holdout rows and analysis; note on the run where the bundle is."""
     classifier, provenance = result.classifier, result.provenance
-    run.artifact_path = f"runs/{run.id}/model"
+    run.artifact_path = _path(run)
     run.artifact_sha256 = artifact.save_classifier(classifier, provenance, folder(run))
     card = model_card_json(classifier, provenance)
-    _write(folder(run) / "model_card.json", card.encode())
+    replace_file(folder(run) / "model_card.json", card.encode())
     holdout = canonical_csv(result.holdout.header, result.holdout.rows)
-    _write(holdout_file(run), holdout)
-    _write(analysis_file(run), json_bytes(result.analysis.to_dict(), name="analysis"))
+    replace_file(holdout_file(run), holdout)
+    replace_file(analysis_file(run), json_bytes(result.analysis.to_dict(), name="analysis"))
+
+
+def clear(run: Run) -> None:
+    """Remove the bundle of a training that came to no end, if no row names it. For whoever has the run.
+
+    Trained again elsewhere, the bundle may differ in a byte, and one is never written over another.
+    """
+    path = _path(run)
+    if not Run.objects.filter(pk=run.pk, artifact_path=path).exists():
+        with suppress(FileNotFoundError):
+            shutil.rmtree(Path(settings.RAISIN_HOME) / path)
 
 
 def load(kept: AlgorithmVersion | Run) -> Classifier:
@@ -66,10 +79,5 @@ def describe(kept: AlgorithmVersion | Run) -> dict[str, Any]:
     return artifact.describe(folder(kept), sha256=kept.artifact_sha256)
 
 
-def _write(path: Path, content: bytes) -> None:
-    draft = path.with_suffix(".draft")
-    with draft.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+def _path(run: Run) -> str:
+    return f"runs/{run.id}/model"

@@ -15,7 +15,7 @@ from endpoints.errors import InvalidData
 from endpoints.models import Dataset, Run
 from endpoints.models.dataset import DatasetState
 from endpoints.models.run import RunState
-from endpoints.services import away, housekeeping, tracking, training, working
+from endpoints.services import artifacts, away, housekeeping, tracking, training, working
 from endpoints.services.datasets import folders, reading, tables
 from endpoints.services.forests import ForestSpec
 from endpoints.services.large import settings as engine_settings
@@ -58,6 +58,7 @@ def _train(run: Run, lease: Lease) -> None:
     _read(dataset, lease)
     result = _result(run, dataset, lease)
     lease.check()
+    artifacts.clear(run)
     training.save_files(run, result)
     _keep(run, result, lease)
 

@@ -21,11 +21,12 @@ from endpoints.models import Dataset, Run
 from endpoints.services import artifacts, doorbell, housekeeping, leases, lifecycle, working
 from endpoints.services.housekeeping import NowAndThen, Patient
 from endpoints.services.large.engines import EngineSpec
-from endpoints.services.leases import Cancelled, Lease
+from endpoints.services.leases import Cancelled, Lease, Stopped
 from endpoints.services.training import TrainingJob, run_training
 from endpoints.services.training_jobs import specs, submitting
 from endpoints.services.training_jobs import working as training
 from endpoints.services.working import Worker
+from mlcore import files
 from mlcore.history import Iteration
 from mlcore.textformats import parse_csv
 from mlcore.training import TrainingSpec
@@ -121,6 +122,45 @@ def test_it_gives_what_the_command_line_gives(dataset: Dataset) -> None:
     )
     assert (ours.classes, ours.threshold) == (theirs.classes, theirs.threshold)
     assert ours.estimator.weights.tolist() == theirs.estimator.weights.tolist()
+
+
+def stopped_after_its_files(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> Run:
+    def stop(run: Run, *known: Any) -> None:
+        raise Stopped
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "_keep", stop)
+        run = trained(queued(dataset))
+    assert (run.state, run.artifact_path) == ("queued", "")
+    return run
+
+
+def test_what_a_worker_wrote_that_came_to_no_end_is_written_anew(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another release or processor may train a bundle that differs in a byte."""
+    run = stopped_after_its_files(dataset, monkeypatch)
+    bundle = artifacts.holdout_file(run).parent / "model"
+    with (bundle / "model.json").open("ab") as file:
+        file.write(b"\n")
+    assert trained(run).state == "finished", run.message
+    assert artifacts.load(run).classes == ("Kecimen", "Besni")
+
+
+def test_a_bundle_that_a_row_names_stays(dataset: Dataset) -> None:
+    run = trained(queued(dataset))
+    artifacts.clear(run)
+    assert artifacts.load(run).classes == ("Kecimen", "Besni")
+
+
+def test_the_names_of_all_files_outlive_a_power_cut(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(files, "sync", synced.append)
+    run = trained(queued(dataset))
+    assert synced.count(artifacts.folder(run)) == 1
+    assert synced.count(artifacts.holdout_file(run).parent) == 2
 
 
 def test_a_new_dataset_is_read_first(dataset: Dataset) -> None:
