@@ -52,7 +52,7 @@ def _read(job: BatchJob, lease: Lease) -> Reading:
     """Return how the file is read; its plain form is kept in place of the upload, once."""
     if job.reading:
         return Reading.from_dict(job.reading)
-    folder, upload = folders.folder(job), _upload(job)
+    folder, upload = folders.folder(job), _upload(job, lease)
     for left in folder.glob("draft-*"):
         left.unlink(missing_ok=True)
     # Its own name: a worker that was thought dead must not write into what the next one reads.
@@ -66,10 +66,14 @@ def _read(job: BatchJob, lease: Lease) -> Reading:
     return found
 
 
-def _upload(job: BatchJob) -> Path:
-    """After a power cut the database may have forgotten that the file was read: its plain form is read then."""
+def _upload(job: BatchJob, lease: Lease) -> Path:
+    """After a power cut the database may have forgotten that the file was read: its plain form is read then.
+
+    Raises LeaseLost for a worker that another one was faster than.
+    """
     upload = folders.upload(job)
     if not upload.exists():
+        lease.check()
         for plain in folders.folder(job).glob("source.*"):
             plain.replace(upload)
     return upload

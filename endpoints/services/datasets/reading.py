@@ -32,7 +32,7 @@ def read(dataset: Dataset, lease: Lease) -> None:
 
 def _read(dataset: Dataset, draft: Path, lease: Lease) -> None:
     """The file is on the disk before the dataset is ready, and the upload stays until it is."""
-    upload = _upload(dataset)
+    upload = _upload(dataset, lease)
     most = MOST_UNPACKED * settings.RAISIN_MAX_FILE_BYTES
     found = prepare(upload, draft, name=dataset.name, most_bytes=most, alive=lease.alive)
     how = {"encoding": found.encoding, "delimiter": found.delimiter, "notes": list(found.notes)}
@@ -49,10 +49,14 @@ def _read(dataset: Dataset, draft: Path, lease: Lease) -> None:
     upload.unlink(missing_ok=True)
 
 
-def _upload(dataset: Dataset) -> Path:
-    """After a power cut the database may have forgotten that the file was read: its plain form is read then."""
+def _upload(dataset: Dataset, lease: Lease) -> Path:
+    """After a power cut the database may have forgotten that the file was read: its plain form is read then.
+
+    Raises LeaseLost for a worker that another one was faster than.
+    """
     upload = folders.upload(dataset.sha256)
     if not upload.exists():
+        lease.check()
         for suffix in FileFormat.values:
             plain = upload.with_suffix(f".{suffix}")
             if plain.exists():

@@ -176,6 +176,16 @@ def test_who_lost_the_job_publishes_nothing(raisin: Endpoint) -> None:
     assert (BatchJob.objects.get(pk=job.pk).reading, folders.upload(job).exists()) == ({}, True)
 
 
+def test_who_lost_the_job_moves_no_file_that_was_read(raisin: Endpoint) -> None:
+    job = received(raisin, grains(20))
+    own = BatchJob.objects.get(pk=job.pk)
+    own.state = "checking"
+    work(job)
+    with pytest.raises(LeaseLost):
+        checking.check(own, Lease(own, "first", lambda: NOON))
+    assert [path.name for path in folders.folder(job).iterdir()] == ["source.csv"]
+
+
 def test_the_preview_of_a_wide_file_is_cut(raisin: Endpoint) -> None:
     header, rest = grains(3).split(b"\n", 1)
     more = b"".join(b",c%d" % number for number in range(100))

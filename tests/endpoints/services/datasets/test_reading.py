@@ -199,6 +199,15 @@ def test_a_worker_that_was_thought_dead_changes_nothing(tmp_path: Path) -> None:
     assert Dataset.objects.get().state == "reading"
 
 
+def test_who_lost_the_dataset_moves_no_file_that_was_read(tmp_path: Path) -> None:
+    dataset = stored(tmp_path, GRAINS)
+    dataset.state = "reading"
+    working.at(Dataset, dataset.pk, reading.read)
+    with pytest.raises(LeaseLost):
+        reading.read(dataset, Lease(dataset, "first", lambda: cast.THEN))
+    assert files_of(dataset) == {".csv"}
+
+
 def test_a_table_that_has_gone_bad_is_refused(tmp_path: Path) -> None:
     dataset = read(tmp_path, parquet(), "grains.parquet")
     folders.source(dataset).write_bytes(b"PAR1")
