@@ -32,9 +32,6 @@ ENDED = (BatchState.DONE, BatchState.FAILED, BatchState.CANCELLED, BatchState.EX
 
 
 class BatchJobQuerySet(JobQuerySet["BatchJob"]):
-    def ended(self) -> BatchJobQuerySet:
-        return self.filter(state__in=ENDED)
-
     def expired(self, now: datetime) -> BatchJobQuerySet:
         """Those whose files are kept long enough, and are still there."""
         return self.filter(expires_at__lte=now).exclude(state=BatchState.EXPIRED)
