@@ -134,10 +134,14 @@ class Served:
     def model(self, version: AlgorithmVersion) -> Classifier:
         """Return the classifier of a version, with the endpoint's policy of missing values."""
         own = self.classifier if version is self.production else None
-        classifier = own or load(version)
-        if self.endpoint.missing_values == MissingValues.REFUSE:
-            return replace(classifier, schema=classifier.schema.without_fills())
-        return classifier
+        return filling(own or load(version), self.endpoint.missing_values)
+
+
+def filling(classifier: Classifier, missing_values: str) -> Classifier:
+    """Return the classifier that fills missing cells, or one that refuses them: the endpoint's policy says which."""
+    if missing_values == MissingValues.REFUSE:
+        return replace(classifier, schema=classifier.schema.without_fills())
+    return classifier
 
 
 class Snapshots:

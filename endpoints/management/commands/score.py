@@ -14,7 +14,6 @@ from endpoints.errors import NotFound
 from endpoints.management.base import JsonCommand, ensure_prepared
 from endpoints.management.engines import add_engine_arguments, engine_from
 from endpoints.models import AlgorithmVersion
-from endpoints.models.endpoint import MissingValues
 from endpoints.services import access, snapshots
 from endpoints.services.access import Caller, Need
 from mlcore.classifier import Classifier
@@ -103,7 +102,4 @@ def version_of(slug: str, number: int | None) -> AlgorithmVersion:
 
 def classifier_of(version: AlgorithmVersion) -> Classifier:
     """The version's classifier by itself, which fills missing cells if the endpoint does."""
-    classifier = replace(snapshots.load(version))
-    if version.endpoint.missing_values == MissingValues.REFUSE:
-        return replace(classifier, schema=classifier.schema.without_fills())
-    return classifier
+    return snapshots.filling(replace(snapshots.load(version)), version.endpoint.missing_values)

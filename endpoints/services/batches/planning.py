@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from django.conf import settings
 
 from endpoints.models import BatchJob
-from endpoints.models.endpoint import MissingValues
 from endpoints.services import snapshots
 from endpoints.services.batches import folders
 from endpoints.services.tables.plain_text import MOST_UNPACKED
@@ -22,10 +19,8 @@ def most_bytes() -> int:
 
 def classifier_of(job: BatchJob, missing_values: str = "") -> Classifier:
     """Return the version's classifier, which fills missing cells if the endpoint does, or did then."""
-    classifier = snapshots.load(job.version)
-    if (missing_values or job.endpoint.missing_values) == MissingValues.REFUSE:
-        return replace(classifier, schema=classifier.schema.without_fills())
-    return classifier
+    policy = missing_values or job.endpoint.missing_values
+    return snapshots.filling(snapshots.load(job.version), policy)
 
 
 def plan(job: BatchJob, classifier: Classifier) -> ScoringPlan:
