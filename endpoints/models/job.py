@@ -1,7 +1,7 @@
 """What every piece of long work carries: who is at it, since when, and how far it is.
 
 The row is the truth. The task that tells a worker of it is only a doorbell: it may ring twice, or
-get lost. `services.leases` alone writes these columns.
+get lost. A worker writes these columns through `services.leases` alone.
 """
 
 from __future__ import annotations

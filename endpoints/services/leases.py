@@ -1,7 +1,7 @@
 """Who works at a job: claims it for one worker, keeps it, gives it back, and takes over what a dead one left.
 
 Every change is a compare-and-set on the job's worker, so a worker that was thought dead and comes
-back notices at its next step that the job is no longer its own. It knows no kinds of jobs.
+back notices at its next step that the job is no longer its own. What the work is, it does not know.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ def at(
     A kind that waits in several states needs `waiting`, the one in which `work` is what is to be done:
     a bell of an earlier state may be heard late.
     `work` closes the job with `lease.end`. What it raises closes the job as failed, but for what tells
-    that the job is no longer this worker's, and a database that is away: its lease runs out.
+    that the job is no longer this worker's, and a database that is away: `leases.held` gives the job back.
     """
     worker = current.get(None) or Worker()
     job: _Job | None = kind._default_manager.filter(pk=key).first()
