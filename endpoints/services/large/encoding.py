@@ -114,7 +114,7 @@ def encode(piece: Piece, first_row: int, encoding: Encoding) -> EncodedPart:
             np.bincount(train_y.astype(np.int64), minlength=len(encoding.classes)).tolist()
         ),
         n_validation=int(validates.sum()),
-        holes=tuple(name for name, column in values.items() if _is_hole(column).any()),
+        holes=tuple(name for name, column in values.items() if holes_in(column).any()),
         errors=tuple(sorted(errors, key=lambda cell: cell.row or 0)[:MOST_LINES]),
     )
 
@@ -125,7 +125,8 @@ def _below(hashes: NDArray[np.uint64], share: float) -> NDArray[np.bool_]:
     return hashes < np.uint64(share * _WHOLE)
 
 
-def _is_hole(values: NDArray[Any]) -> NDArray[np.bool_]:
+def holes_in(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which cells have no value: numbers are NaN there, and levels -1."""
     return np.isnan(values) if values.dtype.kind == "f" else values < 0
 
 

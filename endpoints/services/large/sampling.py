@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from endpoints.services.large.encoding import Sample
+from endpoints.services.large.encoding import Sample, holes_in
 from mlcore.errors import DataError
 from mlcore.preparation import Part, Prepared
 from mlcore.schema import Column, Columns, Schema
@@ -81,7 +81,7 @@ def _thinned(part: Part, most: int) -> Part:
 
 def _with_fill(column: Column, sampled: Sampled) -> Column:
     values = sampled.train.values[column.name]
-    present = values[~_holes(values)]
+    present = values[~holes_in(values)]
     if not len(present):
         raise DataError(f'column "{column.name}" has no value in the training rows; leave it out')
     if column.name not in sampled.holes:
@@ -92,17 +92,13 @@ def _with_fill(column: Column, sampled: Sampled) -> Column:
     return replace(column, fill=column.levels[int(np.bincount(present).argmax())])
 
 
-def _holes(values: NDArray[Any]) -> NDArray[np.bool_]:
-    return np.isnan(values) if values.dtype.kind == "f" else values < 0
-
-
 def _part(schema: Schema, sample: Sample) -> Part:
     n = len(sample.y)
     values: dict[str, NDArray[Any]] = {}
     imputed: list[tuple[str, ...]] = [()] * n
     for column in schema.columns:
         found = sample.values[column.name]
-        holes = _holes(found)
+        holes = holes_in(found)
         if column.kind == "number":
             fill = np.nan if column.fill is None else float(column.fill)
             values[column.name] = np.where(holes, fill, found)
