@@ -69,6 +69,8 @@ test-killed:
 	  $(BIN)/python -m pytest $(PLAIN) tests/raisin_site $(wildcard tests/serving/test_killed*.py) $(ONE_DATABASE); \
 	else $(NO_POSTGRES); fi
 
+# The everyday ones in the browser that people have, the others without its windows.
+test-stories: export RAISIN_CHROMIUM := $(shell command -v chromium)
 test-stories:
 	@if $(BIN)/python -m tests.postgres "$(POSTGRES_URL)"; then export DATABASE_URL="$(POSTGRES_URL)"; \
 	  $(BIN)/python -m pytest $(PLAIN) $(addprefix tests/browser/,$(STORIES)); \

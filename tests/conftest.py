@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,6 +22,19 @@ hypothesis_settings.register_profile(
     "raisin", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 hypothesis_settings.load_profile("raisin")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On PostgreSQL leave out what is kept from any database, and says the same as on SQLite."""
+    if "DATABASE_URL" not in os.environ:
+        return
+    config.hook.pytest_deselected(items=[item for item in items if not _reaches_a_database(item)])
+    items[:] = filter(_reaches_a_database, items)
+
+
+def _reaches_a_database(item: pytest.Item) -> bool:
+    is_marked = any(item.get_closest_marker(name) for name in ("django_db", "process", "browser"))
+    return is_marked or not {"db", "transactional_db"}.isdisjoint(getattr(item, "fixturenames", ()))
 
 
 @pytest.fixture

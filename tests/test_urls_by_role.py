@@ -270,10 +270,9 @@ def traces() -> list[int]:
 
 def surprises(place: Place, lines: tuple[Line, ...], who: str, *, is_page: bool) -> Iterator[str]:
     """Ask each line in a transaction of its own that is undone; yield what was not as the table says."""
-    headers = headers_of(who, place)
+    headers, before = headers_of(who, place), traces()
     for line in lines:
         with transaction.atomic():
-            before = traces()
             found = outcome(ask(place, line, headers, is_page=is_page))
             wanted = expected(line, who, is_page=is_page)
             if found != wanted:

@@ -48,6 +48,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def chromium_path() -> str:
     path = (
         os.environ.get("RAISIN_CHROMIUM")
+        or _without_windows()
         or shutil.which("chromium")
         or shutil.which("google-chrome")
     )
@@ -56,6 +57,11 @@ def chromium_path() -> str:
             pytest.fail("RAISIN_TEST_STRICT is set and there is no Chromium.")
         pytest.skip("No Chromium: install it, or name one with RAISIN_CHROMIUM.")
     return path
+
+
+def _without_windows() -> str | None:
+    """The same browser without what draws windows, for a third less processor time."""
+    return shutil.which("chromium-headless-shell", path="/usr/lib/chromium")
 
 
 @pytest.fixture(scope="session")
